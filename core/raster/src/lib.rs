@@ -19,6 +19,7 @@ mod location;
 mod mosaic;
 mod picture;
 mod read;
+mod resample;
 mod setup;
 mod stats;
 mod tiles;
