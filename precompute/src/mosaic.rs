@@ -100,7 +100,7 @@ impl Engine {
         text.push(b'\n');
         let tiles_key = keys.tiles(&hash_of(&drawn.path)?);
         let staged = [
-            Staged::file("mosaic", keys.mosaic(), &vrt),
+            Staged::file("map", keys.mosaic(), &vrt),
             Staged::file("tiles", tiles_key.clone(), &drawn.path),
             Staged::bytes("statistics", keys.statistics(), text),
         ];
@@ -142,8 +142,7 @@ impl Engine {
         if let Some(root) = self.store().local_root() {
             std::os::unix::fs::symlink(root.join(&key), &path).map_err(cannot)?;
         } else {
-            let bytes = self.store().get(&key)?.unwrap_or_default();
-            std::fs::write(&path, bytes).map_err(cannot)?;
+            self.store().download(&key, &path)?;
         }
         Ok(path)
     }
@@ -262,7 +261,7 @@ fn item(
         &["data"],
     );
     describe_map(&mut item, &mut map, &whole.recipe);
-    item.assets.insert("mosaic".into(), map);
+    item.assets.insert("map".into(), map);
     let mut tiles = asset(tiles_key, "Map tiles", &["tiles", "visual"]);
     describe_tiles(&mut tiles, &drawn.report);
     item.assets.insert("tiles".into(), tiles);
