@@ -1,14 +1,16 @@
 //! `geocrop precompute plan`: what a run would do and cost, before anything runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use geocrop_precompute::{Cost, Engine, Plan, Progress, Rates, Task};
+use geocrop_source::Source;
 use serde_json::json;
 
 use super::budget::Budget;
 use super::engine_with;
-use super::table::{bytes, duration, table};
+use super::table::{bytes, duration, peak_mb, table};
 use super::tasks::{self, List};
 use crate::args::Tasks;
 use crate::config::Config;
@@ -38,12 +40,13 @@ pub(crate) fn plan(args: &Tasks, mut config: Config) -> Result<()> {
     super::super::places(&mut config, &args.places);
     config.flag("memory", args.memory);
     let engine = engine_with(&config, |options| adjust(options, args))?;
-    let imagery = tasks::imagery(args, &config)?;
-    let inputs = match imagery {
-        Some(_) => Inputs::Searched,
-        None => Inputs::Assumed,
-    };
-    let list = tasks::list(args, &config, &engine, imagery)?;
+    let mut inputs = Inputs::Searched;
+    let list = tasks::list(args, &config, &engine, || {
+        Ok(tasks::imagery(args, &config)?.unwrap_or_else(|| {
+            inputs = Inputs::Assumed;
+            Arc::new(Source::unknown())
+        }))
+    })?;
     let costed = cost(&engine, &list.tasks, inputs)?;
     if args.json {
         progress::print(&serde_json::to_string_pretty(&costed.to_json(&list))?);
@@ -169,6 +172,7 @@ impl Costed {
                 "output_bytes": total.output_bytes,
             },
             "remarks": self.remarks(),
+            "peak_mb": peak_mb(),
         })
     }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::engine_with;
 use super::plan::{self, Inputs};
-use super::table::{bytes, duration, table};
+use super::table::{bytes, duration, peak_mb, table};
 use super::tasks::{self, List};
 use crate::args::Tasks;
 use crate::config::{Config, Usage};
@@ -19,10 +19,10 @@ pub(crate) fn run(args: &Tasks, mut config: Config) -> Result<()> {
     super::super::places(&mut config, &args.places);
     config.flag("memory", args.memory);
     let engine = engine_with(&config, |options| plan::adjust(options, args))?;
-    let imagery = tasks::imagery(args, &config)?.ok_or_else(|| {
-        Usage("give the imagery with --source, or 'sources' in the configuration".into())
+    let list = tasks::list(args, &config, &engine, || {
+        let missing = "give the imagery with --source, or 'sources' in the configuration";
+        Ok(tasks::imagery(args, &config)?.ok_or_else(|| Usage(missing.into()))?)
     })?;
-    let list = tasks::list(args, &config, &engine, Some(imagery))?;
     let report = run_list(&engine, &list, |costed| {
         costed.refuse_over(args.budget.as_ref())
     })?;
@@ -169,6 +169,9 @@ impl Report {
             ];
             text += &format!("\n{}", table(&["", "planned", "actual", "ratio"], &rows));
         }
+        if let Some(peak) = peak_mb().filter(|_| !self.done.is_empty()) {
+            text += &format!("\nmemory at most {peak:.0} MB");
+        }
         for (task, reason) in &self.failed {
             text += &format!("\nfailed: {task}: {reason}");
         }
@@ -184,6 +187,7 @@ impl Report {
             "planned": self.planned,
             "spent": self.spent,
             "seconds": self.seconds,
+            "peak_mb": peak_mb(),
         })
     }
 

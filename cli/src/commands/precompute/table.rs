@@ -55,6 +55,14 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// The most memory that this process has had, in MB; `None` where the system does not tell.
+pub(crate) fn peak_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((kilobytes / 102.4).round() / 10.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,12 +27,12 @@ impl List {
     }
 }
 
-/// The tasks that the arguments ask for. `imagery` is `None` when a plan may do without.
+/// The tasks that the arguments ask for. `imagery` is opened last, because it may be far away.
 pub(super) fn list(
     args: &Tasks,
     config: &Config,
     engine: &Engine,
-    imagery: Option<Arc<Source>>,
+    imagery: impl FnOnce() -> Result<Arc<Source>>,
 ) -> Result<List> {
     let mut periods = Vec::new();
     for text in &args.period {
@@ -44,7 +44,7 @@ pub(super) fn list(
         .map(|name| recipe(config, name).map(Arc::new))
         .collect::<Result<Vec<_>>>()?;
     let areas = areas(config, &args.aoi)?;
-    let imagery = imagery.unwrap_or_else(|| Arc::new(Source::unknown()));
+    let imagery = imagery()?;
     let mut list = List::plain(Vec::new());
     for recipe in &recipes {
         for period in &periods {
