@@ -34,6 +34,7 @@ pub mod recipe;
 mod reproduce;
 mod sanity;
 mod scratch;
+mod stack;
 mod statistics;
 mod task;
 mod tile;

@@ -32,7 +32,7 @@ pub use error::{RasterError, Result};
 pub use grid::{Bounds, Grid, Window};
 pub use mosaic::write_vrt;
 pub use picture::picture_png;
-pub use read::{BandInfo, RasterInfo, RasterReader, Resampling};
+pub use read::{BandInfo, RasterInfo, RasterReader, Resampling, Stored};
 pub use setup::configure;
 pub use stats::{histogram, sample};
 pub use tiles::{
