@@ -18,7 +18,9 @@ pub enum StoreError {
         key: String,
     },
     /// The bucket is not there.
-    #[error("{store}: the server has no such bucket; make it, or check the address and S3_ENDPOINT")]
+    #[error(
+        "{store}: the server has no such bucket; make it, or check the address and S3_ENDPOINT"
+    )]
     NoBucket {
         /// The store's address.
         store: String,
@@ -254,7 +256,13 @@ impl StoreError {
         source: io::Error,
     ) -> Self {
         let kind = Some(source.kind());
-        Self::from_io_kind(kind, operation, store.to_owned(), key.to_owned(), source.into())
+        Self::from_io_kind(
+            kind,
+            operation,
+            store.to_owned(),
+            key.to_owned(),
+            source.into(),
+        )
     }
 
     fn from_io_kind(

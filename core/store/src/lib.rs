@@ -33,4 +33,4 @@ pub use content::ContentType;
 pub use db::Database;
 pub use error::{Operation, StoreError};
 pub use layout::{Period, ResultKeys, Slug};
-pub use object::{Credentials, Entry, Patience, S3Settings, Store};
+pub use object::{Credentials, Entry, Patience, S3Settings, Store, Tagged};

@@ -10,9 +10,7 @@ mod fixture;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use fixture::{
-    assert_whole, collection, files, folder_store, item, keys_of, layer, slug,
-};
+use fixture::{assert_whole, collection, files, folder_store, item, keys_of, layer, slug};
 use geocrop_store::publish::{
     Staged, publish, refresh_catalog, refresh_collection, sweep_temporary,
 };

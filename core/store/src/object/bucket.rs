@@ -96,6 +96,8 @@ impl S3Settings {
 #[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) client: AmazonS3,
+    /// One that never tries again: what a conditional write may repeat is decided by its caller.
+    pub(super) once: AmazonS3,
     pub(super) prefix: Option<Key>,
     pub(super) patience: Patience,
     /// For the requests that `object_store` has no call for.
@@ -108,30 +110,19 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Connects to no one yet. The second backend never tries again: what a conditional write may repeat is decided by
-    /// its caller.
+    /// Connects to no one yet.
     pub(super) fn open(
         settings: &S3Settings,
         bucket: &str,
         prefix: Option<Key>,
-    ) -> object_store::Result<(Self, Arc<dyn ObjectStore>, Arc<dyn ObjectStore>)> {
-        let client = settings.builder(bucket).build()?;
-        let once = settings
-            .builder(bucket)
-            .with_retry(RetryConfig {
-                max_retries: 0,
-                ..settings.patience.retry_config()
-            })
-            .build()?;
-        let below = |client: AmazonS3| -> Arc<dyn ObjectStore> {
-            match &prefix {
-                None => Arc::new(client),
-                Some(prefix) => Arc::new(PrefixStore::new(client, prefix.clone())),
-            }
+    ) -> object_store::Result<Self> {
+        let once = RetryConfig {
+            max_retries: 0,
+            ..settings.patience.retry_config()
         };
-        let backends = (below(client.clone()), below(once));
-        let bucket = Self {
-            client,
+        Ok(Self {
+            client: settings.builder(bucket).build()?,
+            once: settings.builder(bucket).with_retry(once).build()?,
             prefix,
             patience: settings.patience.clone(),
             client_options: ClientOptions::new()
@@ -139,7 +130,22 @@ impl Bucket {
                 .with_timeout(settings.patience.request),
             refuses_conditions: AtomicBool::new(false),
             has_other_tags: AtomicBool::new(false),
-        };
-        Ok((bucket, backends.0, backends.1))
+        })
+    }
+
+    /// What lies below the prefix, as one of the clients reaches it.
+    pub(super) fn through(&self, client: &AmazonS3) -> Arc<dyn ObjectStore> {
+        match &self.prefix {
+            None => Arc::new(client.clone()),
+            Some(prefix) => Arc::new(PrefixStore::new(client.clone(), prefix.clone())),
+        }
+    }
+
+    /// A key of the bucket as the store has it.
+    pub(super) fn below_prefix<'a>(&self, key: &'a str) -> &'a str {
+        self.prefix
+            .as_ref()
+            .and_then(|prefix| key.strip_prefix(prefix.as_ref())?.strip_prefix('/'))
+            .unwrap_or(key)
     }
 }

@@ -11,7 +11,9 @@
 mod bucket;
 mod download;
 pub(crate) mod folder;
+mod put;
 mod retry;
+mod sent;
 mod unfinished;
 mod upload;
 
@@ -32,7 +34,7 @@ use self::bucket::Bucket;
 pub use self::bucket::{Credentials, S3Settings};
 pub use self::retry::Patience;
 pub(crate) use self::retry::{http_kind, status};
-pub(crate) use self::upload::Source;
+pub(crate) use self::sent::Source;
 use crate::StoreError;
 use crate::error::Operation;
 
@@ -49,6 +51,15 @@ pub struct Entry {
     /// When it was last written.
     pub modified: DateTime<Utc>,
     /// The backend's tag for these bytes. A new tag for new bytes.
+    pub etag: Option<String>,
+}
+
+/// An object as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged {
+    /// The whole of it.
+    pub bytes: Vec<u8>,
+    /// The backend's tag for these bytes.
     pub etag: Option<String>,
 }
 
@@ -82,8 +93,8 @@ impl Store {
     /// - `memory://`, which starts empty and ends with the last clone.
     ///
     /// # Errors
-    /// [`StoreError::InvalidUrl`] for an address of none of these kinds; [`StoreError::Denied`] or
-    /// [`StoreError::LocalFile`] when the folder cannot be made. The bucket is not contacted yet.
+    /// [`StoreError::InvalidUrl`] for an address of none of these kinds; [`StoreError::LocalFile`] or
+    /// [`StoreError::Full`] when the folder cannot be made. The bucket is not contacted yet.
     pub fn open(url: &str) -> Result<Self, StoreError> {
         Self::open_with(url, &S3Settings::from_env())
     }
@@ -149,13 +160,13 @@ impl Store {
         settings: &S3Settings,
     ) -> Result<Self, StoreError> {
         let prefix = prefix_key(prefix)?;
-        let (bucket, backend, once) = Bucket::open(settings, bucket, prefix).map_err(|error| {
-            StoreError::InvalidUrl {
+        let bucket =
+            Bucket::open(settings, bucket, prefix).map_err(|error| StoreError::InvalidUrl {
                 url: url.to_owned(),
                 reason: error.to_string(),
-            }
-        })?;
+            })?;
         let patience = bucket.patience.clone();
+        let (backend, once) = (bucket.through(&bucket.client), bucket.through(&bucket.once));
         let place = Place::Bucket(Arc::new(bucket));
         let store = Self::over(backend, once, url.trim_end_matches('/').to_owned(), place)?;
         Ok(Self { patience, ..store })
@@ -203,18 +214,19 @@ impl Store {
 
     /// Reads an object; `None` when it is not there.
     pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.get_tagged(key)?.map(|(bytes, _)| bytes))
+        Ok(self.get_tagged(key)?.map(|read| read.bytes))
     }
 
-    /// Reads an object and the backend's tag for these bytes; `None` when it is not there.
-    pub fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, Option<String>)>, StoreError> {
+    /// Reads an object and its tag; `None` when it is not there.
+    pub fn get_tagged(&self, key: &str) -> Result<Option<Tagged>, StoreError> {
         let path = parse_key(key)?;
         let read = self.attempt(|| {
             let (backend, path) = (Arc::clone(&self.backend), path.clone());
             async move {
                 let object = backend.get(&path).await?;
-                let tag = object.meta.e_tag.clone();
-                Ok((object.bytes().await?.to_vec(), tag))
+                let etag = object.meta.e_tag.clone();
+                let bytes = object.bytes().await?.to_vec();
+                Ok(Tagged { bytes, etag })
             }
         });
         self.absent_is_none(read, Operation::Read, key)
@@ -257,7 +269,11 @@ impl Store {
                 async move { backend.list(path.as_ref()).try_collect().await }
             })
             .map_err(|error| {
-                let what = if prefix.is_empty() { "all objects" } else { prefix };
+                let what = if prefix.is_empty() {
+                    "all objects"
+                } else {
+                    prefix
+                };
                 self.failed(Operation::List, what, error)
             })?;
         let mut entries: Vec<Entry> = metas.into_iter().map(Entry::from).collect();

@@ -2,7 +2,7 @@
 //!
 //! Most retries happen inside `object_store`: server errors, refused and cut connections and, for requests that may be
 //! repeated, timeouts. It gives up at once where an answer breaks off in the middle of a listing, and where it does not
-//! know that a request may be repeated, such as a removal. [`Store::attempt`] repeats those. Pauses grow and are random,
+//! know that a request may be repeated, such as a removal. [`Store::attempt`] repeats those, a few times. Pauses grow and are random,
 //! so that shards which met one failure do not come back in step ("decorrelated jitter",
 //! <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 
@@ -20,6 +20,9 @@ use super::Store;
 
 /// A pause is at most this many times the one before.
 const GROWTH: f64 = 3.0;
+
+/// How often an operation is begun whose answer is lost.
+const LOST: usize = 3;
 
 /// How long a server is waited for.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +119,7 @@ impl Store {
         F: Future<Output = object_store::Result<T>> + Send + 'static,
         T: Send + 'static,
     {
-        let mut pauses = self.patience.pauses();
+        let mut pauses = self.patience.pauses().take(LOST - 1);
         loop {
             match self.wait(start()) {
                 Err(error) if was_lost(&error) => match pauses.next() {
@@ -199,6 +202,6 @@ mod tests {
             ..Patience::default()
         };
         thread::sleep(Duration::from_millis(1));
-        assert_eq!(patience.pauses().skip(1).next(), None);
+        assert_eq!(patience.pauses().nth(1), None);
     }
 }

@@ -33,7 +33,8 @@ struct Listing {
 #[serde(rename_all = "PascalCase")]
 struct Upload {
     key: String,
-    upload_id: String,
+    #[serde(rename = "UploadId")]
+    id: String,
     initiated: DateTime<Utc>,
 }
 
@@ -52,13 +53,13 @@ impl Store {
             let Ok(path) = Key::parse(&upload.key) else {
                 continue;
             };
-            let id = upload.upload_id;
+            let id = upload.id;
             let gone = self.attempt(|| {
                 let (bucket, path, id) = (Arc::clone(bucket), path.clone(), id.clone());
                 async move { bucket.client.abort_multipart(&path, &id).await }
             });
             match gone {
-                Ok(()) => aborted.push(bucket.below(&upload.key)),
+                Ok(()) => aborted.push(bucket.below_prefix(&upload.key).to_owned()),
                 // Somebody else was faster.
                 Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(self.failed(Operation::Remove, &upload.key, error)),
@@ -130,15 +131,6 @@ impl Bucket {
         quick_xml::de::from_reader(&*body.concat())
             .map(Some)
             .map_err(generic)
-    }
-
-    /// A key of the bucket as the store has it.
-    fn below(&self, key: &str) -> String {
-        let prefix = self.prefix.as_ref().map(ToString::to_string);
-        prefix
-            .and_then(|prefix| key.strip_prefix(&prefix)?.strip_prefix('/'))
-            .unwrap_or(key)
-            .to_owned()
     }
 }
 

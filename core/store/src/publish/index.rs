@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::layout;
 use crate::stac::{self, Catalog, Collection, Item, Link};
-use crate::{ContentType, Entry, Patience, Slug, Store, StoreError};
+use crate::{ContentType, Entry, Patience, Slug, Store, StoreError, Tagged};
 
 /// How often a document is begun anew before its writer gives up on other writers.
 const MAX_ATTEMPTS: usize = 64;
@@ -129,9 +129,14 @@ fn settle(
         let wanted = render(&entries)?;
         let written = match (there, wanted) {
             (None, None) => return Ok(()),
-            (Some((there, _)), Some(wanted)) if there == wanted => return Ok(()),
+            (Some(there), Some(wanted)) if there.bytes == wanted => return Ok(()),
+            // A server without tags has no conditions either.
+            (Some(Tagged { etag: None, .. }), Some(wanted)) => {
+                store.put(key, wanted, ContentType::Json)?;
+                true
+            }
             (there, Some(wanted)) => {
-                let tag = there.and_then(|(_, tag)| tag);
+                let tag = there.and_then(|there| there.etag);
                 store.put_if(key, wanted, ContentType::Json, tag.as_deref())?
             }
             (Some(_), None) => {

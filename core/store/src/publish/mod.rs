@@ -305,7 +305,8 @@ impl Attempt<'_> {
     /// Best effort: the error that brought us here is the one to tell, and the next run cleans up all the same. A server
     /// that does not answer is not asked again for each file.
     fn undo(&self) {
-        let lost = |done: Result<(), StoreError>| matches!(done, Err(StoreError::Unreachable { .. }));
+        let lost =
+            |done: Result<(), StoreError>| matches!(done, Err(StoreError::Unreachable { .. }));
         for key in &self.put {
             if lost(self.store.delete(key)) {
                 return;

@@ -46,8 +46,7 @@ fn what_is_damaged_again_and_again_is_not_published() {
     let store = server.store();
     let keys = layer("mazowe");
     server.inject(Fault::DamageStored, usize::MAX, a_map);
-    let error =
-        publish(&store, &keys, &files(&keys, "map", "tiles"), item("mazowe")).unwrap_err();
+    let error = publish(&store, &keys, &files(&keys, "map", "tiles"), item("mazowe")).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
     for part in [keys.map(), ContentHash::of_bytes(b"map").to_string()] {
         assert!(error.to_string().contains(&part), "{error}");
@@ -68,7 +67,10 @@ fn a_server_with_tags_of_its_own_is_read_back_once() {
         server.take_seen();
         store.put_file("mazowe.tif", &file).unwrap();
         let seen = server.take_seen();
-        assert_eq!(seen.iter().filter(|s| s.method == Method::GET).count(), reads);
+        assert_eq!(
+            seen.iter().filter(|s| s.method == Method::GET).count(),
+            reads
+        );
     }
 }
 

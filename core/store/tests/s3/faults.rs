@@ -1,11 +1,12 @@
 //! A server that is busy, slow or cut off in the middle of whatever it is asked: the result is right all the same.
 
 use std::path::Path;
+use std::time::Duration;
 
 use geocrop_store::{ContentHash, ContentType, Store, StoreError};
 use hyper::{Method, StatusCode};
 
-use crate::server::{Fault, Seen, Server};
+use crate::server::{BUCKET, Fault, Seen, Server};
 use crate::suite::conforms;
 
 /// More than two parts.
@@ -24,8 +25,14 @@ fn put(store: &Store, key: &str, text: &str) {
 /// Every fault, so often that the last try succeeds.
 fn faults() -> [(Fault, usize); 6] {
     [
-        (Fault::Status(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"), 2),
-        (Fault::Status(StatusCode::INTERNAL_SERVER_ERROR, "InternalError"), 2),
+        (
+            Fault::Status(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+            2,
+        ),
+        (
+            Fault::Status(StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+            2,
+        ),
         (Fault::Slow, 1),
         (Fault::CutRequest, 2),
         (Fault::NoAnswer, 2),
@@ -41,11 +48,16 @@ fn under_faults(
     check: impl Fn(&Server, &Store),
 ) {
     let server = Server::start();
-    let store = server.store();
+    let mut settings = server.settings();
+    // How long a server that never answers is waited for.
+    settings.patience.request = Duration::from_secs(3);
+    let store = Store::open_with(&format!("s3://{BUCKET}"), &settings).unwrap();
     for (fault, times) in faults() {
         let what = format!("{method} {key}?{query} under {fault:?}");
         let method = method.clone();
-        server.inject(fault, times, move |seen: &Seen| seen.is(&method, key, query));
+        server.inject(fault, times, move |seen: &Seen| {
+            seen.is(&method, key, query)
+        });
         check(&server, &store);
         assert_eq!(server.heal(), 0, "{what}: not met");
         assert_eq!(server.unfinished_uploads(), 0, "{what}");
@@ -70,7 +82,10 @@ fn reading_survives_faults() {
     under_faults(&Method::GET, "a.json", "", |_, store| {
         put(store, "a.json", "0123456789");
         let tag = store.head("a.json").unwrap().unwrap().etag;
-        assert_eq!(store.get_range("a.json", 2..5, tag.as_deref()).unwrap(), b"234");
+        assert_eq!(
+            store.get_range("a.json", 2..5, tag.as_deref()).unwrap(),
+            b"234"
+        );
     });
 }
 
@@ -82,7 +97,12 @@ fn asking_what_is_there_survives_faults() {
     });
     under_faults(&Method::GET, "", "list-type=2", |_, store| {
         put(store, "b/a.json", "{}");
-        let keys: Vec<_> = store.list("b").unwrap().into_iter().map(|e| e.key).collect();
+        let keys: Vec<_> = store
+            .list("b")
+            .unwrap()
+            .into_iter()
+            .map(|e| e.key)
+            .collect();
         assert_eq!(keys, ["b/a.json"]);
     });
 }
@@ -142,7 +162,9 @@ fn an_upload_in_parts_survives_faults_at_its_beginning() {
             _ => 0,
         };
         let before = server.unfinished_uploads();
-        server.inject(fault, times, |seen| seen.is(&Method::POST, "large.tif", "uploads"));
+        server.inject(fault, times, |seen| {
+            seen.is(&Method::POST, "large.tif", "uploads")
+        });
         store.put_file("large.tif", &file).unwrap();
         assert_eq!(server.heal(), 0);
         assert!(std::fs::read(server.file("large.tif")).unwrap() == bytes());
@@ -168,7 +190,9 @@ fn a_download_survives_faults() {
     under_faults(&Method::GET, "large.tif", "", |_, store| {
         store.put_file("large.tif", &file).unwrap();
         let back = folder.path().join("back.tif");
-        store.download_checked("large.tif", &back, Some(&hash)).unwrap();
+        store
+            .download_checked("large.tif", &back, Some(&hash))
+            .unwrap();
         assert!(std::fs::read(&back).unwrap() == bytes());
     });
 }
@@ -187,7 +211,12 @@ fn a_server_that_stays_away_is_named_with_what_was_tried_and_how_often() {
             .unwrap_err();
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error:?}");
         let message = error.to_string();
-        for part in ["s3://maps", "write layers/a.json", "after 3 retries", "S3_ENDPOINT"] {
+        for part in [
+            "s3://maps",
+            "write layers/a.json",
+            "after 3 retries",
+            "S3_ENDPOINT",
+        ] {
             assert!(message.contains(part), "{part}: {message}");
         }
         server.heal();
@@ -206,7 +235,9 @@ fn an_upload_that_fails_for_good_is_given_up_and_leaves_nothing() {
     let store = server.store();
     for (method, query) in [(Method::PUT, "partNumber=2"), (Method::POST, "uploadId")] {
         let busy = Fault::Status(StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
-        server.inject(busy, usize::MAX, move |seen| seen.is(&method, "large.tif", query));
+        server.inject(busy, usize::MAX, move |seen| {
+            seen.is(&method, "large.tif", query)
+        });
         let error = store.put_file("large.tif", &file).unwrap_err();
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error:?}");
         server.heal();

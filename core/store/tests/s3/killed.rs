@@ -82,7 +82,11 @@ fn assert_the_next_run_mends(store: &Store, step: usize) {
 
 fn child(envs: &[(&str, &str)]) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "killed::publishes_until_it_is_killed", "--ignored"])
+        .args([
+            "--exact",
+            "killed::publishes_until_it_is_killed",
+            "--ignored",
+        ])
         .envs(envs.iter().copied())
         .stdout(Stdio::null())
         .spawn()
@@ -176,7 +180,8 @@ fn a_folder_survives_a_kill_at_any_step() {
         halves += half_written(&folder).len();
         assert_old_or_new_or_withdrawn(&store, step);
         assert_the_next_run_mends(&store, step);
-        assert_eq!(half_written(&folder), [PathBuf::new(); 0], "step {step}");
+        let left = half_written(&folder);
+        assert!(left.is_empty(), "step {step}: {left:?}");
         std::fs::remove_dir_all(&folder).unwrap();
     }
     assert!(kills > 15, "only {kills} steps were met");
@@ -231,7 +236,7 @@ fn what_a_living_writer_has_half_written_is_not_swept_and_a_dead_ones_is() {
         assert_eq!(half_written(&folder), found);
         kill(child);
         assert_eq!(sweep(&store).unwrap(), ["layers/ndvi/2024/mazowe.tif#1"]);
-        assert_eq!(half_written(&folder), [PathBuf::new(); 0]);
+        assert!(half_written(&folder).is_empty());
         return;
     }
 }

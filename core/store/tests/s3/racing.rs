@@ -57,7 +57,10 @@ fn write(store: &Store, writer: usize, at_once: bool) {
         refresh(store).unwrap();
         if at_once {
             let listed = listed_items(store, &slug("ndvi"));
-            assert!(listed.contains(&format!("./2024/{area}.json")), "{area}: {listed:?}");
+            assert!(
+                listed.contains(&format!("./2024/{area}.json")),
+                "{area}: {listed:?}"
+            );
         }
     }
     // A recipe of its own, so that the catalog is raced for too.
@@ -109,7 +112,9 @@ fn race(at_once: bool, open: impl Fn() -> Store) {
 #[test]
 fn threads_that_finish_at_once_lose_no_entry_in_a_folder() {
     let folder = tempfile::tempdir().unwrap();
-    race(true, || Store::open(folder.path().to_str().unwrap()).unwrap());
+    race(true, || {
+        Store::open(folder.path().to_str().unwrap()).unwrap()
+    });
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 2, "the layers and the catalog, and no lock");
 }
@@ -145,7 +150,11 @@ fn processes_that_finish_at_once_lose_no_entry() {
     let children: Vec<_> = (0..PROCESSES)
         .map(|writer| {
             Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "racing::writes_as_a_process_of_its_own", "--ignored"])
+                .args([
+                    "--exact",
+                    "racing::writes_as_a_process_of_its_own",
+                    "--ignored",
+                ])
                 .env(FOLDER, folder.path())
                 .env(WRITER, writer.to_string())
                 .stdout(std::process::Stdio::null())
@@ -227,7 +236,11 @@ fn an_overtaken_writer_takes_nobodys_entry_with_it_when_it_dies() {
 fn where_conditions_are_ignored_the_next_refresh_mends_what_a_dead_writer_overwrote() {
     let server = Server::that(Conditions::Ignored);
     let listed = overtaken_writer_that_dies(|| server.store());
-    assert_eq!(listed, BOTH[..1], "the server keeps no condition, so this is lost");
+    assert_eq!(
+        listed,
+        BOTH[..1],
+        "the server keeps no condition, so this is lost"
+    );
     refresh(&server.store()).unwrap();
     assert_eq!(listed_items(&server.store(), &slug("ndvi")), BOTH);
 }

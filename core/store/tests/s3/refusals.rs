@@ -10,9 +10,10 @@ use crate::server::{BUCKET, Fault, Server};
 fn publish_under(server: &Server, fault: Fault) -> StoreError {
     let store = server.store();
     let keys = layer("mazowe");
-    server.inject(fault, usize::MAX, |seen| seen.is(&Method::PUT, ".pmtiles", ""));
-    let error =
-        publish(&store, &keys, &files(&keys, "map", "tiles"), item("mazowe")).unwrap_err();
+    server.inject(fault, usize::MAX, |seen| {
+        seen.is(&Method::PUT, ".pmtiles", "")
+    });
+    let error = publish(&store, &keys, &files(&keys, "map", "tiles"), item("mazowe")).unwrap_err();
     server.heal();
     assert!(keys_of(&store).is_empty(), "{:?}", keys_of(&store));
     for part in ["s3://maps", "layers/ndvi/2024/mazowe.", ".pmtiles"] {
@@ -27,7 +28,10 @@ fn a_bucket_that_denies_writing_is_named_with_the_key() {
     let denied = Fault::Status(StatusCode::FORBIDDEN, "AccessDenied");
     let error = publish_under(&server, denied);
     assert!(matches!(error, StoreError::Denied { .. }), "{error:?}");
-    assert!(error.to_string().contains("no permission to write"), "{error}");
+    assert!(
+        error.to_string().contains("no permission to write"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -69,7 +73,9 @@ fn a_bucket_that_is_not_there_is_not_an_empty_one() {
     // `s3s-fs` would make the bucket.
     let missing = Fault::Status(StatusCode::NOT_FOUND, "NoSuchBucket");
     server.inject(missing, usize::MAX, |seen| seen.method != Method::HEAD);
-    let writing = store.put("a.json", Vec::new(), ContentType::Json).unwrap_err();
+    let writing = store
+        .put("a.json", Vec::new(), ContentType::Json)
+        .unwrap_err();
     let reading = store.get("a.json").unwrap_err();
     for error in [listing, writing, reading] {
         assert!(matches!(error, StoreError::NoBucket { .. }), "{error:?}");

@@ -136,9 +136,7 @@ impl Server {
             .enable_all()
             .build()
             .unwrap();
-        let listener = runtime
-            .block_on(TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         runtime.spawn(serve(listener, Arc::clone(&shared)));
         Self {
@@ -241,9 +239,9 @@ pub(crate) fn settings(address: &str) -> S3Settings {
             secret_access_key: SECRET_KEY.to_owned(),
         }),
         patience: Patience {
-            request: Duration::from_secs(3),
+            request: Duration::from_secs(10),
             tries: 4,
-            total: Duration::from_secs(60),
+            total: Duration::from_mins(1),
             first_pause: Duration::from_millis(5),
             longest_pause: Duration::from_millis(50),
         },
@@ -381,7 +379,9 @@ fn whole(body: impl Into<Bytes>) -> UnsyncBoxBody<Bytes, Error> {
 }
 
 fn refusal(status: StatusCode, code: &str) -> Answer {
-    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>made up</Message></Error>");
+    let body = format!(
+        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>made up</Message></Error>"
+    );
     let mut answer = Response::new(whole(body));
     *answer.status_mut() = status;
     answer
@@ -391,9 +391,13 @@ fn refusal(status: StatusCode, code: &str) -> Answer {
 }
 
 fn cut(mut head: hyper::http::response::Parts, body: &Bytes, bytes: usize) -> Answer {
-    head.headers.insert(header::CONTENT_LENGTH, (body.len() + 1).into());
+    head.headers
+        .insert(header::CONTENT_LENGTH, (body.len() + 1).into());
     let start = body.slice(..bytes.min(body.len()));
-    let frames = [Ok(Frame::data(start)), Err(Error::other("cut while it was sent"))];
+    let frames = [
+        Ok(Frame::data(start)),
+        Err(Error::other("cut while it was sent")),
+    ];
     let body = StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync();
     Response::from_parts(head, body)
 }

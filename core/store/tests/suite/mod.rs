@@ -144,8 +144,8 @@ fn a_document_is_replaced_only_if_it_is_the_one_that_was_read(store: &Store) {
             .unwrap()
     };
     let read = || {
-        let (bytes, tag) = store.get_tagged(key).unwrap().unwrap();
-        (String::from_utf8(bytes).unwrap(), tag.unwrap())
+        let read = store.get_tagged(key).unwrap().unwrap();
+        (String::from_utf8(read.bytes).unwrap(), read.etag.unwrap())
     };
     assert!(put_if("first", None));
     assert!(!put_if("second", None), "something is there already");
