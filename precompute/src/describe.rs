@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::models::ModelIdentity;
 use crate::output::Files;
+use crate::post::Report;
 use crate::prepare::PreparedSeason;
 use crate::recipe::{Output, Period, Recipe};
 use crate::statistics::{MapClass, classes};
@@ -19,11 +20,17 @@ pub(crate) struct Facts<'a> {
     pub(crate) aoi: &'a Aoi,
     pub(crate) period: Period,
     pub(crate) grid: &'a Grid,
+    /// Pixels that were rendered, with the margin that filters look at.
+    pub(crate) rendered_pixels: usize,
     pub(crate) source: &'a Description,
     pub(crate) seasons: &'a [PreparedSeason],
     pub(crate) model: Option<&'a ModelIdentity>,
     pub(crate) hash: &'a str,
     pub(crate) files: &'a Files,
+    /// What post-processing did.
+    pub(crate) post: &'a Report,
+    /// The polygon files of the recipe's masks.
+    pub(crate) polygons: &'a [String],
     /// What a person should know about the result.
     pub(crate) notes: Vec<String>,
 }
@@ -33,8 +40,8 @@ impl Facts<'_> {
     pub(crate) fn item(&self, keys: &ResultKeys, tiles_key: &str) -> Item {
         let (start, end) = self.interval();
         let id = format!("{}-{}-{}", self.recipe.name, self.period, self.aoi.slug);
-        let bbox = self.aoi.lonlat_bounds();
-        let mut item = Item::new(&id, self.aoi.to_geojson_geometry(), bbox, start, end);
+        let (geometry, bbox) = self.footprint();
+        let mut item = Item::new(&id, geometry, bbox, start, end);
         item.collection = keys.recipe().map(ToString::to_string);
         item.properties.title = Some(format!(
             "{}, {}, {}",
@@ -75,11 +82,32 @@ impl Facts<'_> {
         if let Some(model) = self.model {
             put("geocrop:model", json!(model));
         }
+        if let Some(steps) = self.post.to_json(&self.recipe.post, self.polygons) {
+            put("geocrop:post", steps);
+        }
         if !self.notes.is_empty() {
             put("geocrop:notes", json!(self.notes));
         }
         self.assets(&mut item, keys, tiles_key);
         item
+    }
+
+    /// The outline of what is mapped, and its bounds in degrees.
+    fn footprint(&self) -> (Value, [f64; 4]) {
+        match self.grid.lonlat_bounds() {
+            Ok([west, south, east, north]) if !self.recipe.post.clip => {
+                let ring = [
+                    [west, south],
+                    [east, south],
+                    [east, north],
+                    [west, north],
+                    [west, south],
+                ];
+                let rectangle = json!({ "type": "Polygon", "coordinates": [ring] });
+                (rectangle, [west, south, east, north])
+            }
+            _ => (self.aoi.to_geojson_geometry(), self.aoi.lonlat_bounds()),
+        }
     }
 
     fn interval(&self) -> (DateTime<Utc>, DateTime<Utc>) {
@@ -116,12 +144,13 @@ impl Facts<'_> {
                 model.name, model.version
             ));
         }
+        sentences.extend(self.post.sentences(&self.recipe.post));
         sentences.join(" ")
     }
 
     /// The lock of the map: every scene, its files and the offset that was applied.
     fn scenes(&self) -> Value {
-        let pixels = (self.grid.width * self.grid.height).max(1) as f64;
+        let pixels = self.rendered_pixels.max(1) as f64;
         let scene = |season: &PreparedSeason| {
             season
                 .scenes()

@@ -6,7 +6,6 @@ use geocrop_raster::{TileResampling, TileSpec, Window};
 use geocrop_store::publish::{self, Staged};
 use geocrop_store::stac::Item;
 use geocrop_store::{ContentHash, ResultKeys, Slug, Store};
-use ndarray::Array2;
 
 use crate::block::Renderer;
 use crate::classify::Model;
@@ -16,10 +15,11 @@ use crate::inputs::{self, Inputs};
 use crate::models::{self, ModelFile};
 use crate::output::Writers;
 use crate::plan::{self, Plan};
+use crate::post::{self, FinalMap, Finished, Finishing, Frame, Masks};
 use crate::prepare::{self, PreparedSeason};
 use crate::progress::Stage;
 use crate::recipe::{Output, Recipe};
-use crate::statistics::{Counter, Statistics};
+use crate::statistics::Statistics;
 use crate::task::{Outcome, Published, Target, Task};
 use crate::truth::Truth;
 use crate::{Progress, TaskError};
@@ -29,6 +29,8 @@ use crate::{Progress, TaskError};
 pub struct EngineOptions {
     /// A folder with the layout of the store's `models/`, asked when the store has no such model.
     pub models: Option<PathBuf>,
+    /// The folder in which pulled data sets lie, for recipes whose masks name one.
+    pub datasets: Option<PathBuf>,
     /// Where files are made before they are published.
     pub scratch: PathBuf,
     /// Memory that a task should stay within, in MB.
@@ -39,6 +41,7 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             models: None,
+            datasets: None,
             scratch: std::env::temp_dir(),
             memory_mb: 512,
         }
@@ -56,7 +59,7 @@ pub struct Engine {
 struct Planned {
     plan: Plan,
     keys: ResultKeys,
-    coverage: Array2<bool>,
+    frame: Frame,
     windows: Vec<Window>,
     inputs: Inputs,
     model: Option<ModelFile>,
@@ -92,8 +95,10 @@ impl Engine {
         progress.begin(Stage::Plan, 1);
         let keys = task.keys()?;
         let grid = plan::grid(&task.recipe, &task.aoi)?;
-        let bbox = grid.lonlat_bounds()?;
-        let inputs = Inputs::find(&task.recipe, &task.source, bbox, task.period, progress)?;
+        let frame = Frame::new(&task.recipe.post, &task.aoi, &grid)?;
+        let bbox = frame.rendered.lonlat_bounds()?;
+        let mut inputs = Inputs::find(&task.recipe, &task.source, bbox, task.period, progress)?;
+        inputs.polygons = post::hash_polygons(&task.recipe.post, self.options.datasets.as_deref())?;
         refuse_without_scenes(task, &inputs)?;
         let model = match &task.recipe.output {
             Output::Classes(classes) => {
@@ -112,8 +117,7 @@ impl Engine {
             .max()
             .unwrap_or(0);
         let block_size = plan::block_size(&task.recipe, dates, self.options.memory_mb);
-        let coverage = task.aoi.coverage(&grid)?;
-        let windows = plan::blocks(&grid, block_size, &coverage);
+        let windows = plan::blocks(&frame.rendered, block_size, &frame.needed);
         let plan = Plan {
             recipe: task.recipe.name.clone(),
             area: task.aoi.slug.clone(),
@@ -129,7 +133,7 @@ impl Engine {
         Ok(Planned {
             plan,
             keys,
-            coverage,
+            frame,
             windows,
             inputs,
             model,
@@ -160,14 +164,17 @@ impl Engine {
         }
         let recipe = &*task.recipe;
         let grid = &planned.plan.grid;
+        let rendered = &planned.frame.rendered;
         let composites = inputs::has_composites(&task.source);
         let seasons = planned
             .inputs
             .seasons
             .iter()
-            .map(|season| prepare::season(recipe, season, composites, grid))
+            .map(|season| prepare::season(recipe, season, composites, rendered))
             .collect::<Result<Vec<PreparedSeason>, _>>()?;
         let rasters = prepare::layers(recipe, &planned.inputs.rasters)?;
+        let datasets = self.options.datasets.as_deref();
+        let masks = Masks::open(recipe, &planned.inputs.polygons, datasets)?;
         let model: Option<Model> = match (&recipe.output, &planned.model) {
             (Output::Classes(classes), Some(file)) => Some(file.load(recipe, classes)?),
             _ => None,
@@ -183,20 +190,27 @@ impl Engine {
         let writers = Writers::create(recipe, grid, scratch.path())?;
         let renderer = Renderer {
             recipe,
-            grid,
+            grid: rendered,
             seasons: &seasons,
             rasters: &rasters,
             model: model.as_ref(),
             progress,
         };
-        let mut truth = Truth::of(task)?;
-        let counter = render(&renderer, &planned, &writers, truth.as_mut(), progress)?;
-        refuse_without_observations(task, &seasons, &counter)?;
+        let finishing = Finishing {
+            recipe,
+            grid,
+            frame: &planned.frame,
+            masks: &masks,
+            rasters: &rasters,
+        };
+        let map = FinalMap::begin(finishing, writers, Truth::of(task)?, scratch.path())?;
+        let (observed, map) = render(&renderer, &planned, map, progress)?;
+        refuse_without_observations(task, &seasons, &observed, &map)?;
 
         let tiles = tile_spec(task);
-        let files = writers.finish(&tiles, scratch.path(), progress)?;
-        let reference = truth.and_then(Truth::finish);
-        let statistics = counter.counter.finish(
+        let files = map.writers.finish(&tiles, scratch.path(), progress)?;
+        let reference = map.truth.and_then(Truth::finish);
+        let statistics = map.counter.finish(
             recipe,
             &task.aoi.slug,
             &planned.plan.period,
@@ -209,11 +223,14 @@ impl Engine {
             aoi: &task.aoi,
             period: task.period,
             grid,
+            rendered_pixels: rendered.width * rendered.height,
             source: task.source.description(),
             seasons: &seasons,
             model: planned.model.as_ref().map(|m| &m.identity),
             hash: &planned.plan.hash,
             files: &files,
+            post: &map.report,
+            polygons: &planned.inputs.polygons,
             notes: notes.clone(),
         };
         progress.check()?;
@@ -287,52 +304,37 @@ fn refuse_without_scenes(task: &Task, inputs: &Inputs) -> Result<(), TaskError> 
     })
 }
 
-/// Makes every block and writes it; counts what the blocks hold.
+/// Makes every block and hands it to the final map. Returns the pixels with a clear observation, season by season.
 fn render(
     renderer: &Renderer<'_>,
     planned: &Planned,
-    writers: &Writers,
-    mut truth: Option<&mut Truth>,
+    mut map: FinalMap<'_>,
     progress: &Progress,
-) -> Result<Counts, TaskError> {
-    let nodata = renderer.recipe.output.nodata();
-    let mut counts = Counts {
-        counter: Counter::new(),
-        observed: vec![0; renderer.seasons.len()],
-    };
-    progress.begin(Stage::Map, planned.windows.len());
+) -> Result<(Vec<usize>, Finished), TaskError> {
+    let mut observed = vec![0; renderer.seasons.len()];
+    progress.begin(Stage::Map, planned.windows.len() + map.windows());
     for window in &planned.windows {
         progress.check()?;
-        let block = renderer.render(*window, &planned.coverage)?;
-        counts.counter.add(&block, nodata);
-        for (total, seen) in counts.observed.iter_mut().zip(&block.observed) {
+        let block = renderer.render(*window, &planned.frame.needed)?;
+        for (total, seen) in observed.iter_mut().zip(&block.observed) {
             *total += seen;
         }
-        if let Some(truth) = truth.as_deref_mut() {
-            truth.compare(&renderer.grid.sub(*window), &block.map[0])?;
-        }
-        writers.write(*window, &block)?;
+        map.take(*window, block)?;
         progress.advance();
     }
-    Ok(counts)
-}
-
-/// What the blocks of a task added up to.
-struct Counts {
-    counter: Counter,
-    /// Pixels with a clear observation, season by season.
-    observed: Vec<usize>,
+    Ok((observed, map.end(progress)?))
 }
 
 fn refuse_without_observations(
     task: &Task,
     seasons: &[PreparedSeason],
-    counts: &Counts,
+    observed: &[usize],
+    map: &Finished,
 ) -> Result<(), TaskError> {
-    if counts.counter.mapped() > 0 {
+    if map.counter.mapped() > 0 {
         return Ok(());
     }
-    let poorest = counts.observed.iter().enumerate().min_by_key(|(_, n)| **n);
+    let poorest = observed.iter().enumerate().min_by_key(|(_, n)| **n);
     let season = &seasons[poorest.map_or(0, |(k, _)| k)];
     let (first, last) = season.season().days(task.period);
     Err(TaskError::NoClearObservation {

@@ -12,7 +12,7 @@ use geocrop_store::Store;
 use serde_json::json;
 
 use crate::args::Tasks;
-use crate::config::{Config, Usage};
+use crate::config::{Config, Usage, cache_dir};
 use crate::progress;
 
 /// An engine on the configured store.
@@ -24,6 +24,7 @@ pub(crate) fn engine(config: &Config) -> Result<Engine> {
         Store::open(config.get("store"))?,
         EngineOptions {
             models: Some(config.path("models")),
+            datasets: Some(cache_dir().join("datasets")),
             memory_mb,
             ..EngineOptions::default()
         },

@@ -107,6 +107,7 @@ impl Bench {
                 models: Some(project().join("models")),
                 scratch: scratch.path().to_owned(),
                 memory_mb,
+                ..EngineOptions::default()
             },
         );
         Self {
