@@ -18,6 +18,7 @@ mod block;
 mod classify;
 mod compare;
 mod describe;
+pub mod diff;
 mod engine;
 mod error;
 mod files;

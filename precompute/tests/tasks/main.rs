@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests may
 
 mod composites;
+mod diff;
 mod post;
 mod readers;
 mod support;
