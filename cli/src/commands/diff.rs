@@ -80,9 +80,14 @@ fn text(found: &Difference) -> String {
     let [west, south, east, north] = found.bbox;
     line(format_args!("A         {}", found.a));
     line(format_args!("B         {}", found.b));
+    // A grid without an area for its pixels was refused before.
+    let edge = found.grid.pixel_area_m2().unwrap_or_default().sqrt();
     line(format_args!(
-        "Shared    {} x {} px of {} in {}",
-        found.grid.width, found.grid.height, found.grid.resolution, found.grid.crs
+        "Shared    {} x {} px of {} m in {}",
+        found.grid.width,
+        found.grid.height,
+        number(edge, 0),
+        found.grid.crs
     ));
     line(format_args!(
         "          longitude {west:.4} to {east:.4}, latitude {south:.4} to {north:.4}"
