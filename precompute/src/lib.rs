@@ -10,13 +10,15 @@
 //!    a task whose hash the store already holds ends here.
 //! 2. [`block`]: for one block of pixels: read, mask, composite, features, classify. Blocks run in
 //!    parallel; memory is bounded by the blocks in flight, never by the area.
-//! 3. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
-//! 4. [`describe`]: the STAC item, which is the commit point, and the collection above it.
+//! 3. [`post`]: masks, filters and clipping make blocks final.
+//! 4. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
+//! 5. [`describe`]: the STAC item, which is the commit point, and the collection above it.
 
 mod block;
 mod classify;
 mod compare;
 mod describe;
+pub mod diff;
 mod engine;
 mod error;
 mod estimate;
@@ -28,6 +30,7 @@ mod mosaic;
 mod output;
 mod plan;
 mod planner;
+mod post;
 mod prepare;
 mod progress;
 pub mod recipe;

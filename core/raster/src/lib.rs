@@ -10,6 +10,7 @@
 //! coordinates are always x (or longitude) first, and missing data in `f32` arrays is NaN.
 
 pub mod aoi;
+mod categories;
 mod crs;
 mod error;
 mod ffi;
@@ -27,6 +28,7 @@ mod warp;
 mod write;
 
 pub use aoi::{Aoi, AoiError, AoiLimits, Outline};
+pub use categories::Categories;
 pub use crs::{Crs, Projection};
 pub use error::{RasterError, Result};
 pub use grid::{Bounds, Grid, Window};

@@ -1,6 +1,7 @@
 //! The TOML form of a recipe, and the checks that turn it into a [`Recipe`].
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use geocrop_composite::{MaskGroup, MaskRecipe, scl_class};
 use geocrop_model::{FeatureSet, Legend, LegendClass, Unit};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::output::{ClassModel, Output, RampStep};
+use super::post::{self, PostTable};
 use super::{
     Composite, Mask, Raster, Recipe, RecipeError, Season, Zone, definitions, feature_names,
     season_symbols, year_symbols,
@@ -34,6 +36,7 @@ struct File {
     picture: Option<Spanned<PictureTable>>,
     #[serde(default)]
     legend: Vec<LegendClass>,
+    post: Option<PostTable>,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +164,7 @@ pub(super) struct Feature {
 }
 
 /// Where things stand in the text, for errors.
-struct Origin<'a> {
+pub(super) struct Origin<'a> {
     text: &'a str,
     name: &'a str,
 }
@@ -172,7 +175,7 @@ impl Origin<'_> {
         1 + before.matches('\n').count()
     }
 
-    fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> RecipeError {
+    pub(super) fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> RecipeError {
         RecipeError::Value {
             origin: self.name.to_owned(),
             line: self.line(at.span().start),
@@ -208,7 +211,8 @@ impl Origin<'_> {
     }
 }
 
-pub(super) fn parse(text: &str, name: &str) -> Result<Recipe, RecipeError> {
+/// `folder` is what paths in the recipe are relative to.
+pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Recipe, RecipeError> {
     let origin = Origin { text, name };
     let syntax = |e: toml::de::Error| RecipeError::Syntax {
         origin: name.to_owned(),
@@ -270,6 +274,14 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Recipe, RecipeError> {
         legend: file.legend,
     }
     .check(&origin, &file.name, &known)?;
+    let post = post::Context {
+        rasters: &rasters,
+        output: &output,
+        crs,
+        resolution,
+        folder,
+    }
+    .check(&origin, file.post)?;
     Ok(Recipe {
         name: file.name.into_inner(),
         title: file.title,
@@ -287,6 +299,8 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Recipe, RecipeError> {
         season_features,
         year_features,
         output,
+        post,
+        folder: folder.to_owned(),
         canonical,
     })
 }

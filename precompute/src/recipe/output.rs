@@ -77,6 +77,19 @@ impl Output {
         }
     }
 
+    /// The classes of a map of classes.
+    pub fn legend(&self) -> Option<&Legend> {
+        match self {
+            Self::Classes(model) => Some(&model.legend),
+            _ => None,
+        }
+    }
+
+    /// Whether the map says how sure it is of its classes.
+    pub fn has_confidence(&self) -> bool {
+        matches!(self, Self::Classes(_))
+    }
+
     /// Bands of the map's file.
     pub fn bands(&self) -> usize {
         match self {
