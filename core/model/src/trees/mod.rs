@@ -6,6 +6,10 @@
 //! (categorical splits, linear boosters, vector leaves, other objectives) is an error when the
 //! model is read.
 //!
+//! Models with trees of at most eight levels, which are nearly all, are evaluated by [`quantized`],
+//! other models and single rows by [`blocked`]. Both give what [`reference`](mod@reference) gives,
+//! to the last bit.
+//!
 //! All trees count, as with XGBoost's `Booster.predict`: a `best_iteration` left by early stopping
 //! is not used.
 
@@ -38,8 +42,8 @@ use table::Table;
 /// Rows that one thread takes at a time.
 const TASK: usize = 8 * quantized::BLOCK;
 
-/// Fewer rows than this walk down the trees one by one: bins pay for many rows only.
-const FEW: usize = 32;
+/// Fewer rows than this walk down the trees: bins pay for many rows only.
+const FEW: usize = 16;
 
 /// A model: sums of decision trees and what the sums mean.
 #[derive(Debug, Clone)]
@@ -48,7 +52,7 @@ pub struct TreeEnsemble {
     objective: Objective,
     forest: Forest,
     blocked: Blocked,
-    /// Absent for the rare model that it does not suit.
+    /// None for a model that it does not suit.
     quantized: Option<Quantized>,
 }
 

@@ -28,8 +28,7 @@ impl Table<'_> {
         }
     }
 
-    /// Gathers N rows from `first` on by feature. Behind the last row of the table, anything.
-    #[inline(always)]
+    /// Gathers at most N rows by feature; behind the last of them, columns stay as they are.
     pub(super) fn columns<const N: usize>(&self, rows: Range<usize>, columns: &mut [[f32; N]]) {
         match *self {
             Self::Rows { values, features } => {

@@ -4,8 +4,8 @@
     reason = "vector loads and stores go through pointers, and AVX2 is known only at run time"
 )]
 #![allow(
-    clippy::cast_ptr_alignment,
-    reason = "these loads and stores allow any alignment"
+    clippy::wildcard_imports,
+    reason = "the names are those of the instructions, with a prefix of their own"
 )]
 
 use std::arch::x86_64::*;

@@ -1,10 +1,15 @@
 //! The evaluator for the usual models: values become bins once for each block of rows, and trees
 //! are worked out for 32 rows at a time by comparing and selecting bytes.
 //!
-//! The idea of evaluating all of a tree's splits without branches is QuickScorer's (Lucchese et
-//! al., SIGIR 2015) and that of bytes for many rows RapidScorer's (Ye et al., KDD 2018); where these
-//! mark the leaves that a row cannot reach, this selects upwards from the leaves, which takes one
-//! comparison and one selection for each split.
+//! The idea of evaluating all of a tree's splits without branches is that of `QuickScorer` (Lucchese
+//! et al., SIGIR 2015), and that of bytes for many rows that of `RapidScorer` (Ye et al., KDD 2018).
+//! Where these mark the leaves that a row cannot reach, this selects upwards from the leaves, which
+//! takes one comparison and one selection for each split.
+
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into the function for a machine is not compiled for it"
+)]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -82,9 +87,11 @@ impl Quantized {
 
 impl Room {
     pub(super) fn new(quantized: &Quantized) -> Self {
+        // A forest of mere leaves has no column, but pieces without splits still look at one.
+        let columns = quantized.columns.count().max(1);
         Self {
             values: vec![[0.0; CHUNK]; quantized.columns.features()],
-            bins: vec![Bytes::ZERO; quantized.columns.count() * CHUNKS],
+            bins: vec![Bytes::ZERO; columns * CHUNKS],
             slots: vec![Bytes::ZERO; SLOTS * CHUNKS],
             sums: vec![[0.0; CHUNK]; quantized.base.len() * CHUNKS],
         }
