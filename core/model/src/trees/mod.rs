@@ -6,9 +6,9 @@
 //! (categorical splits, linear boosters, vector leaves, other objectives) is an error when the
 //! model is read.
 //!
-//! Models with trees of at most eight levels, which are nearly all, are evaluated by [`quantized`],
-//! other models and single rows by [`blocked`]. Both give what [`reference`](mod@reference) gives,
-//! to the last bit.
+//! Nearly all models have trees of at most eight levels. These become bytes and are evaluated for
+//! many rows at a time (`quantized`); other models, and single rows, walk down the trees
+//! (`blocked`). Both give what the plain walk (`reference`) gives, to the last bit.
 //!
 //! All trees count, as with XGBoost's `Booster.predict`: a `best_iteration` left by early stopping
 //! is not used.
@@ -40,7 +40,7 @@ use quantized::{Quantized, Room};
 use table::Table;
 
 /// Rows that one thread takes at a time.
-const TASK: usize = 8 * quantized::BLOCK;
+const TASK: usize = 4 * quantized::BLOCK;
 
 /// Fewer rows than this walk down the trees: bins pay for many rows only.
 const FEW: usize = 16;

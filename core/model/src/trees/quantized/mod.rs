@@ -34,8 +34,9 @@ use super::table::Table;
 /// Rows whose bytes are worked on in one go: two vectors of AVX2, a cache line.
 const CHUNK: usize = 64;
 
-/// Chunks in a block. All columns of a block stay in the first-level cache for a few dozen features.
-const CHUNKS: usize = 8;
+/// Chunks in a block. The more rows, the less weighs the jump to the code of each piece; the columns
+/// of a few dozen features are then still in or near the first-level cache.
+const CHUNKS: usize = 16;
 
 /// A byte for each row of a chunk.
 #[derive(Debug, Clone, Copy)]
