@@ -7,10 +7,12 @@ use geocrop_store::stac::{self, Asset, Collection, Item};
 use geocrop_store::{ContentType, ResultKeys};
 use serde_json::{Value, json};
 
+use crate::labels::{EVIDENCE, OBSERVATION_BANDS};
 use crate::models::ModelIdentity;
+use crate::networks::NetworkIdentity;
 use crate::output::Files;
 use crate::prepare::PreparedSeason;
-use crate::recipe::{Output, Period, Recipe};
+use crate::recipe::{Method, Output, Period, Recipe};
 use crate::statistics::{MapClass, classes};
 
 /// Everything that an item tells.
@@ -22,6 +24,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) source: &'a Description,
     pub(crate) seasons: &'a [PreparedSeason],
     pub(crate) model: Option<&'a ModelIdentity>,
+    pub(crate) network: Option<&'a NetworkIdentity>,
     pub(crate) hash: &'a str,
     pub(crate) files: &'a Files,
     /// What a person should know about the result.
@@ -75,6 +78,16 @@ impl Facts<'_> {
         if let Some(model) = self.model {
             put("geocrop:model", json!(model));
         }
+        if let Some(network) = self.network {
+            put("geocrop:network", json!(network));
+        }
+        if let Output::Labels(_) = &self.recipe.output {
+            let composite = &self.recipe.composite;
+            put(
+                "geocrop:composite",
+                json!({ "method": composite.method, "thin": composite.thin }),
+            );
+        }
         if !self.notes.is_empty() {
             put("geocrop:notes", json!(self.notes));
         }
@@ -100,11 +113,15 @@ impl Facts<'_> {
             let (first, last) = season.season().days(self.period);
             let what = match season {
                 PreparedSeason::Scenes { acquisitions, .. } => format!(
-                    "geometric median of {} days with scenes",
+                    "{} of {} days with scenes",
+                    statistic(self.recipe),
                     acquisitions.len()
                 ),
                 PreparedSeason::Composites { tiles, .. } => {
                     format!("composite made by the source, {} tiles", tiles.len())
+                }
+                PreparedSeason::Labels { days, .. } => {
+                    format!("{} of {} days", statistic(self.recipe), days.len())
                 }
             };
             let name = &season.season().name;
@@ -114,6 +131,12 @@ impl Facts<'_> {
             sentences.push(format!(
                 "Classified by {} version {}.",
                 model.name, model.version
+            ));
+        }
+        if let Some(network) = self.network {
+            sentences.push(format!(
+                "Each day was classified by the network {}.",
+                network.name
             ));
         }
         sentences.join(" ")
@@ -204,6 +227,12 @@ impl Facts<'_> {
             .extra
             .insert("data_type".into(), json!("uint8"));
         observations.extra.insert("nodata".into(), json!(255));
+        if let Output::Labels(_) = &self.recipe.output {
+            item.add_extension(stac::CLASSIFICATION);
+            observations
+                .extra
+                .insert("bands".into(), observation_bands());
+        }
         item.assets.insert("observations".into(), observations);
         let mut tiles = asset(tiles_key, "Map tiles", &["tiles", "visual"]);
         let report = &self.files.report;
@@ -234,6 +263,28 @@ fn transform(grid: &Grid) -> [f64; 6] {
         -grid.resolution,
         grid.y0,
     ]
+}
+
+/// What makes one class of many dates.
+fn statistic(recipe: &Recipe) -> &'static str {
+    match recipe.composite.method {
+        Method::Geomedian => "geometric median",
+        Method::Mode => "most frequent class",
+        Method::MeanProbability => "class with the highest mean probability",
+    }
+}
+
+/// The two bands of a label map's observations.
+fn observation_bands() -> Value {
+    let [count, evidence] = OBSERVATION_BANDS;
+    let codes: Vec<Value> = EVIDENCE
+        .iter()
+        .map(|(code, name, meaning)| json!({ "value": *code as u8, "name": name, "description": meaning }))
+        .collect();
+    json!([
+        { "name": count, "description": "Observations of the period; 254 stands for that or more" },
+        { "name": evidence, "description": "What the class rests on", "classification:classes": codes },
+    ])
 }
 
 fn classification(classes: &[MapClass]) -> Value {

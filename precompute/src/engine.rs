@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use geocrop_raster::{TileResampling, TileSpec, Window};
+use geocrop_source::Kind;
 use geocrop_store::publish::{self, Staged};
 use geocrop_store::stac::Item;
 use geocrop_store::{ContentHash, ResultKeys, Slug, Store};
@@ -12,8 +13,10 @@ use crate::block::Renderer;
 use crate::classify::Model;
 use crate::describe::{self, Facts};
 use crate::files::close_files;
-use crate::inputs::{self, Inputs};
+use crate::inputs::Inputs;
+use crate::labels;
 use crate::models::{self, ModelFile};
+use crate::networks::{self, NetworkFiles};
 use crate::output::Writers;
 use crate::plan::{self, Plan};
 use crate::prepare::{self, PreparedSeason};
@@ -29,6 +32,8 @@ use crate::{Progress, TaskError};
 pub struct EngineOptions {
     /// A folder with the layout of the store's `models/`, asked when the store has no such model.
     pub models: Option<PathBuf>,
+    /// The folder of data sets, with the networks that classify scenes.
+    pub datasets: Option<PathBuf>,
     /// Where files are made before they are published.
     pub scratch: PathBuf,
     /// Memory that a task should stay within, in MB.
@@ -39,6 +44,7 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             models: None,
+            datasets: None,
             scratch: std::env::temp_dir(),
             memory_mb: 512,
         }
@@ -60,6 +66,7 @@ struct Planned {
     windows: Vec<Window>,
     inputs: Inputs,
     model: Option<ModelFile>,
+    network: Option<NetworkFiles>,
 }
 
 impl Engine {
@@ -102,7 +109,15 @@ impl Engine {
             }
             _ => None,
         };
-        let sha256 = model.as_ref().map(|m| m.identity.sha256.as_str());
+        let network = match &task.recipe.output {
+            Output::Labels(labels) if task.source.description().kind == Kind::Scenes => {
+                Some(networks::find(self.options.datasets.as_deref(), labels)?)
+            }
+            _ => None,
+        };
+        let of_network = network.as_ref().map(|n| n.identity.sha256.as_str());
+        let of_model = model.as_ref().map(|m| m.identity.sha256.as_str());
+        let sha256 = of_model.or(of_network);
         let description = task.source.description();
         let hash = plan::hash(&task.recipe, sha256, &task.aoi, &grid, description, &inputs);
         let dates = inputs
@@ -133,6 +148,7 @@ impl Engine {
             windows,
             inputs,
             model,
+            network,
         })
     }
 
@@ -160,18 +176,23 @@ impl Engine {
         }
         let recipe = &*task.recipe;
         let grid = &planned.plan.grid;
-        let composites = inputs::has_composites(&task.source);
         let seasons = planned
             .inputs
             .seasons
             .iter()
-            .map(|season| prepare::season(recipe, season, composites, grid))
+            .map(|season| prepare::season(recipe, season, task.source.description(), grid))
             .collect::<Result<Vec<PreparedSeason>, _>>()?;
         let rasters = prepare::layers(recipe, &planned.inputs.rasters)?;
         let model: Option<Model> = match (&recipe.output, &planned.model) {
             (Output::Classes(classes), Some(file)) => Some(file.load(recipe, classes)?),
             _ => None,
         };
+
+        let network = planned
+            .network
+            .as_ref()
+            .map(NetworkFiles::load)
+            .transpose()?;
 
         let scratch = tempfile::Builder::new()
             .prefix("geocrop-task-")
@@ -187,6 +208,7 @@ impl Engine {
             seasons: &seasons,
             rasters: &rasters,
             model: model.as_ref(),
+            network: network.as_ref(),
             progress,
         };
         let mut truth = Truth::of(task)?;
@@ -212,6 +234,7 @@ impl Engine {
             source: task.source.description(),
             seasons: &seasons,
             model: planned.model.as_ref().map(|m| &m.identity),
+            network: planned.network.as_ref().map(|n| &n.identity),
             hash: &planned.plan.hash,
             files: &files,
             notes: notes.clone(),
@@ -376,11 +399,14 @@ fn notes(task: &Task, seasons: &[PreparedSeason]) -> Vec<String> {
                 .iter()
                 .flat_map(|a| &a.scenes)
                 .any(|scene| !scene.scene.bands.contains_key(&mask.band)),
-            PreparedSeason::Composites { .. } => false,
+            PreparedSeason::Composites { .. } | PreparedSeason::Labels { .. } => false,
         })
     });
     if lacks_mask {
         notes.push("Some scenes have no cloud mask; they were used as they are.".into());
+    }
+    if matches!(task.recipe.output, Output::Labels(_)) {
+        notes.extend(labels::note(seasons));
     }
     notes
 }

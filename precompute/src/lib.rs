@@ -10,6 +10,7 @@
 //!    a task whose hash the store already holds ends here.
 //! 2. [`block`]: for one block of pixels: read, mask, composite, features, classify. Blocks run in
 //!    parallel; memory is bounded by the blocks in flight, never by the area.
+//!    [`labels`] has the other way: each date has its class, and the dates become one.
 //! 3. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
 //! 4. [`describe`]: the STAC item, which is the commit point, and the collection above it.
 
@@ -21,7 +22,9 @@ mod engine;
 mod error;
 mod files;
 mod inputs;
+mod labels;
 mod models;
+mod networks;
 mod output;
 mod plan;
 mod prepare;
@@ -35,6 +38,7 @@ mod truth;
 pub use compare::{ClassAgreement, Reference};
 pub use engine::{Engine, EngineOptions};
 pub use error::TaskError;
+pub use labels::LabelError;
 pub use models::{check_model, publish_models};
 pub use plan::{InputScene, Plan};
 pub use progress::{Progress, Snapshot, Stage};

@@ -6,7 +6,8 @@ use geocrop_store::ContentHash;
 use serde::Serialize;
 
 use crate::inputs::Inputs;
-use crate::recipe::Recipe;
+use crate::labels;
+use crate::recipe::{Output, Recipe};
 use crate::{ALGORITHM_VERSION, TaskError};
 
 /// A task, laid out: what will be read, in which blocks, and whether the result is there already.
@@ -60,6 +61,9 @@ pub(crate) fn grid(recipe: &Recipe, aoi: &Aoi) -> Result<Grid, TaskError> {
 /// and the features. The budget's first part is the program itself and GDAL's cache.
 pub(crate) fn block_size(recipe: &Recipe, dates: usize, memory_mb: usize) -> usize {
     const FIXED_MB: usize = 160;
+    if let Output::Labels(map) = &recipe.output {
+        return labels::block_size(map.legend.len(), memory_mb.saturating_sub(FIXED_MB));
+    }
     let bands = recipe.bands.len();
     let features = recipe.feature_names().len();
     let floats = dates * bands + bands * rayon::current_num_threads() + 2 * features + 8;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Reference;
 use crate::block::Block;
-use crate::recipe::{INDEX_STEPS, NODATA, Output, Recipe, index_code};
+use crate::labels::Evidence;
+use crate::recipe::{ClassModel, INDEX_STEPS, LabelMap, NODATA, Output, Recipe, index_code};
 
 /// What a map holds in numbers: the content of `<area>.stats.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Statistics {
     pub observations: ObservationCounts,
     /// Mean confidence, 0 to 1, where there is a model.
     pub confidence_mean: Option<f64>,
+    /// How much of a map of labels rests on little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubtful: Option<Doubtful>,
     /// How the map compares with a known truth, where there is one.
     pub reference: Option<Reference>,
 }
@@ -59,11 +63,21 @@ pub struct ObservationCounts {
     pub max: u8,
 }
 
+/// Mapped hectares whose class is not sure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Doubtful {
+    /// Fewer observations than the recipe asks for.
+    pub thin_ha: f64,
+    /// Several classes are level.
+    pub tie_ha: f64,
+}
+
 /// Counts codes while blocks come in.
 pub(crate) struct Counter {
     map: [u64; 256],
     observations: [u64; 256],
     confidence: [u64; 256],
+    evidence: [u64; 256],
     inside: u64,
     /// Mapped pixels; for pictures the map's codes do not tell.
     mapped: u64,
@@ -75,6 +89,7 @@ impl Counter {
             map: [0; 256],
             observations: [0; 256],
             confidence: [0; 256],
+            evidence: [0; 256],
             inside: 0,
             mapped: 0,
         }
@@ -95,6 +110,9 @@ impl Counter {
         }
         for percent in block.confidence.iter().flatten().filter(|p| **p != NODATA) {
             self.confidence[usize::from(*percent)] += 1;
+        }
+        for code in block.evidence.iter().flatten().filter(|c| **c != NODATA) {
+            self.evidence[usize::from(*code)] += 1;
         }
     }
 
@@ -143,6 +161,10 @@ impl Counter {
             classes,
             observations: self.observation_counts(),
             confidence_mean: (confident > 0).then(|| round(weighted / confident as f64 / 100.0, 3)),
+            doubtful: matches!(recipe.output, Output::Labels(_)).then(|| Doubtful {
+                thin_ha: hectares(self.evidence[Evidence::Thin as usize]),
+                tie_ha: hectares(self.evidence[Evidence::Tie as usize]),
+            }),
             reference,
         }
     }
@@ -179,19 +201,20 @@ pub(crate) struct MapClass {
 /// The classes of an output; a picture has none.
 pub(crate) fn classes(output: &Output) -> Vec<MapClass> {
     match output {
-        Output::Classes(model) => model
-            .legend
-            .iter()
-            .map(|class| MapClass {
-                first: class.value,
-                last: class.value,
-                name: class.name.clone(),
-                title: class.title.clone(),
-                description: class.description.clone(),
-                color: class.color.to_string(),
-                rgb: class.color.0,
-            })
-            .collect(),
+        Output::Classes(ClassModel { legend, .. }) | Output::Labels(LabelMap { legend, .. }) => {
+            legend
+                .iter()
+                .map(|class| MapClass {
+                    first: class.value,
+                    last: class.value,
+                    name: class.name.clone(),
+                    title: class.title.clone(),
+                    description: class.description.clone(),
+                    color: class.color.to_string(),
+                    rgb: class.color.0,
+                })
+                .collect()
+        }
         Output::Index {
             low, high, steps, ..
         } => {
@@ -234,6 +257,7 @@ mod tests {
                 map: vec![array![[0, 1], [255, 255]]],
                 confidence: Some(array![[80, 60], [255, 255]]),
                 observations: array![[4, 8], [0, 255]],
+                evidence: None,
                 observed: vec![2],
             },
             255,

@@ -24,6 +24,7 @@ pub(crate) fn engine(config: &Config) -> Result<Engine> {
         Store::open(config.get("store"))?,
         EngineOptions {
             models: Some(config.path("models")),
+            datasets: Some(super::data::folder()),
             memory_mb,
             ..EngineOptions::default()
         },
@@ -95,6 +96,9 @@ fn tasks(args: &Tasks, config: &Config) -> Result<Vec<Task>> {
         .collect::<Result<Vec<_>>>()?;
     let areas = areas(&args.aoi)?;
     let source = source(config, &location)?;
+    if recipes.iter().any(|recipe| recipe.network().is_some()) {
+        super::data::fetch_network(config)?;
+    }
     let mut tasks = Vec::new();
     for recipe in &recipes {
         for period in &periods {
