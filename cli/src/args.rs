@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::commands::Budget;
+
 /// Crop maps from free satellite imagery, on hardware you own.
 #[derive(Debug, Parser)]
 #[command(
@@ -45,6 +47,13 @@ Examples:
     /// Make maps: plan tasks, run them.
     #[command(subcommand)]
     Precompute(Precompute),
+    /// Make a published map again from what it was made of, and compare the files byte for byte.
+    #[command(after_help = "\
+Example:
+  geocrop reproduce ndvi/2024/mazowe --store ./store
+
+Exit code 0: the same bytes. 1: something differs, and it says what.")]
+    Reproduce(Reproduce),
     /// Train a model from a table of samples, with cross-validation and a model card.
     #[command(after_help = "\
 Example:
@@ -122,10 +131,14 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Precompute {
-    /// Show what a run would do: tasks, blocks, scenes, bytes.
+    /// Show what a run would do and cost: tasks, blocks, scenes, bytes, processor time, disk.
     #[command(after_help = "\
-Example:
-  geocrop precompute plan --recipe ndvi --aoi aois/ --period 2024 --source catalog.json")]
+Examples:
+  geocrop precompute plan --recipe ndvi --aoi aois/ --period 2024 --source catalog.json
+  geocrop precompute plan --recipe dynamic-world --aoi zimbabwe --period 2015-2025 --budget 500h,200GB
+
+Without --source a scene every five days is assumed. Rates are those that earlier runs on this
+machine had.")]
     Plan(Tasks),
     /// Make the maps that are not there yet, and publish them.
     #[command(after_help = "\
@@ -140,10 +153,10 @@ pub(crate) struct Tasks {
     /// Recipe: a name in the folder of recipes, or a file. May be given more than once.
     #[arg(long = "recipe", required = true)]
     pub(crate) recipe: Vec<String>,
-    /// Area of interest: a GeoJSON file, or a folder of them.
+    /// Area of interest: a GeoJSON file, a folder of them, or a data set with outlines, such as zimbabwe.
     #[arg(long)]
     pub(crate) aoi: PathBuf,
-    /// Period: a year, such as 2024. May be given more than once.
+    /// Period: a year or a range of years, such as 2024 or 2015-2025. May be given more than once.
     #[arg(long = "period", required = true)]
     pub(crate) period: Vec<String>,
     /// Imagery: a description (*.toml), a catalog.json, a STAC API or a folder.
@@ -151,12 +164,35 @@ pub(crate) struct Tasks {
     pub(crate) source: Option<String>,
     #[command(flatten)]
     pub(crate) places: Places,
-    /// Run only every N-th task, beginning with I: 1/4, 2/4, ...
+    /// Only every N-th task, beginning with I: 1/4, 2/4, ... The shards need no coordinator.
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<String>,
+    /// Refuse to begin if more would be needed: processor time (2h, 90min), disk (20GB), or both (2h,20GB).
+    #[arg(long)]
+    pub(crate) budget: Option<Budget>,
+    /// Take the inputs of maps that are there as they are recorded, without searching for new scenes.
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    /// Cut areas wider or higher than this many pixels into tiles [default: 9600, which is 96 km at 10 m].
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..))]
+    pub(crate) tile: Option<u32>,
+    /// A line for each task, however many there are (plan only).
+    #[arg(long)]
+    pub(crate) by_task: bool,
     /// Memory that a task should stay within, in MB.
     #[arg(long)]
     pub(crate) memory: Option<usize>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Reproduce {
+    /// Key of the map's item: layers/ndvi/2024/mazowe.json, or ndvi/2024/mazowe.
+    pub(crate) item: String,
+    #[command(flatten)]
+    pub(crate) places: Places,
     /// One JSON document on stdout.
     #[arg(long)]
     pub(crate) json: bool,

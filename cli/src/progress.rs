@@ -4,12 +4,12 @@
 use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use geocrop_precompute::Progress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Set by Ctrl-C and SIGTERM.
 static STOPPED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -59,7 +59,15 @@ impl Bar {
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(Some(1000), target);
+        Self::dressed(ProgressBar::with_draw_target(Some(1000), target), title)
+    }
+
+    /// A bar above those that are there.
+    fn within(bars: &MultiProgress, title: &str) -> Self {
+        Self::dressed(bars.insert(0, ProgressBar::new(1000)), title)
+    }
+
+    fn dressed(bar: ProgressBar, title: &str) -> Self {
         let style =
             ProgressStyle::with_template("{spinner} {prefix:44} {bar:28} {percent:>3} %  {msg}");
         bar.set_style(style.expect("a template of ours").progress_chars("━━╌"));
@@ -90,38 +98,124 @@ impl Bar {
     }
 }
 
-/// Runs a task on this thread while another one moves its bar and watches for Ctrl-C.
-pub(crate) fn watch<T>(
-    title: &str,
-    stop: &Arc<AtomicBool>,
-    work: impl FnOnce(&Progress) -> Result<(T, String)>,
-) -> Result<T> {
-    let progress = Progress::new();
-    let bar = Bar::start(title);
-    let ended = AtomicBool::new(false);
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ended.load(Ordering::Relaxed) {
-                if stop.load(Ordering::Relaxed) {
-                    progress.cancel();
-                }
-                let now = progress.snapshot();
-                bar.at(now.fraction, now.stage.name());
-                std::thread::sleep(Duration::from_millis(50));
-            }
+/// The tasks of a run: on a terminal a bar for the one that runs and one for all of them with the time left; elsewhere
+/// one line a task, in `key=value` form.
+pub(crate) struct Board {
+    bars: MultiProgress,
+    /// All tasks, in thousandths of the planned processor time.
+    overall: ProgressBar,
+    terminal: bool,
+    total: f64,
+    tasks: usize,
+    /// Planned seconds of the finished tasks, and their number.
+    done: Mutex<(f64, usize)>,
+}
+
+impl Board {
+    /// A board for so many tasks with so much planned processor time in all.
+    pub(crate) fn new(tasks: usize, total: f64) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bars = MultiProgress::with_draw_target(if terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
         });
-        let result = work(&progress);
-        ended.store(true, Ordering::Relaxed);
-        result
-    });
-    match result {
-        Ok((value, outcome)) => {
-            bar.finish(&outcome);
-            Ok(value)
+        let overall = bars.add(ProgressBar::new(1000));
+        let style = ProgressStyle::with_template(
+            "  {prefix:42} {bar:28} {percent:>3} %  {msg}, {eta} left",
+        );
+        overall.set_style(style.expect("a template of ours").progress_chars("━━╌"));
+        let board = Self {
+            bars,
+            overall,
+            terminal,
+            total,
+            tasks,
+            done: Mutex::new((0.0, 0)),
+        };
+        board.show(0.0);
+        board
+    }
+
+    /// `running` is the share of the planned time of the running task that is done, in seconds.
+    fn show(&self, running: f64) {
+        let (done, finished) = *self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = if self.total > 0.0 {
+            (done + running) / self.total
+        } else {
+            finished as f64 / self.tasks.max(1) as f64
+        };
+        self.overall.set_position((share.min(1.0) * 1000.0) as u64);
+        let elapsed = self.overall.elapsed().as_secs_f64() / 60.0;
+        let rate = finished as f64 / elapsed.max(1e-3);
+        self.overall
+            .set_prefix(format!("{finished} of {} tasks", self.tasks));
+        self.overall
+            .set_message(format!("{rate:.1} tasks a minute"));
+    }
+
+    /// A line above the bars.
+    pub(crate) fn line(&self, message: &str) {
+        self.bars.suspend(|| line(message));
+    }
+
+    /// An error above the bars.
+    pub(crate) fn error(&self, message: &str) {
+        self.bars.suspend(|| print_error(message));
+    }
+
+    /// Takes the bars away.
+    pub(crate) fn finish(&self) {
+        self.overall.finish_and_clear();
+    }
+
+    /// Runs a task on this thread while another one moves its bar and watches for Ctrl-C. `weight` is its share of the
+    /// planned processor time.
+    pub(crate) fn watch<T>(
+        &self,
+        title: &str,
+        weight: f64,
+        stop: &Arc<AtomicBool>,
+        work: impl FnOnce(&Progress) -> Result<(T, String)>,
+    ) -> Result<T> {
+        let progress = Progress::new();
+        let bar = Bar::within(&self.bars, title);
+        let ended = AtomicBool::new(false);
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    if stop.load(Ordering::Relaxed) {
+                        progress.cancel();
+                    }
+                    let now = progress.snapshot();
+                    bar.at(now.fraction, now.stage.name());
+                    self.show(now.fraction * weight);
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
+            let result = work(&progress);
+            ended.store(true, Ordering::Relaxed);
+            result
+        });
+        {
+            let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            *done = (done.0 + weight, done.1 + 1);
         }
-        Err(error) => {
-            bar.finish("failed");
-            Err(error)
+        self.show(0.0);
+        bar.shown.finish_and_clear();
+        let seconds = bar.begun.elapsed().as_secs_f64();
+        let (state, words) = match &result {
+            Ok((_, words)) if words == "up to date" => ("skipped", words.as_str()),
+            Ok((_, words)) => ("done", words.as_str()),
+            Err(_) => ("failed", "failed"),
+        };
+        if self.terminal {
+            self.line(&format!("{title:44} {words} ({seconds:.1} s)"));
+        } else {
+            line(&format!(
+                "task={title:?} state={state} seconds={seconds:.2} result={words:?}"
+            ));
         }
+        result.map(|(value, _)| value)
     }
 }

@@ -148,6 +148,11 @@ impl Runner for EngineRunner {
                 item_key: map.item_key,
             }),
             Ok(Outcome::Unchanged { item_key }) => Ok(RunOutcome { item_key }),
+            // Only layers of large areas are put together from tiles; a job is one task.
+            Ok(Outcome::Incomplete { missing }) => Err(RunFailure {
+                message: format!("{missing} tiles are missing"),
+                retryable: true,
+            }),
             Err(error) => {
                 // A source or a store may answer next time; a bad input will not.
                 let retryable = matches!(error, TaskError::Store(_) | TaskError::Scratch { .. });

@@ -45,23 +45,15 @@ pub(crate) struct Block {
 }
 
 impl Renderer<'_> {
-    /// Makes one block. `coverage` says which pixels of the grid belong to the area; the rest is nodata.
+    /// Makes one block. `coverage` says which of its pixels belong to the area; the rest is nodata.
     pub(crate) fn render(
         &self,
         window: Window,
         coverage: &Array2<bool>,
     ) -> Result<Block, TaskError> {
-        let inside: Vec<bool> = coverage
-            .slice(ndarray::s![
-                window.y..window.y + window.height,
-                window.x..window.x + window.width
-            ])
-            .iter()
-            .copied()
-            .collect();
         let block = BlockGrid {
             grid: self.grid.sub(window),
-            inside,
+            inside: coverage.iter().copied().collect(),
         };
         if let Output::Labels(labels) = &self.recipe.output {
             return self.render_labels(labels, window, &block);

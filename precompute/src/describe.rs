@@ -1,7 +1,7 @@
 //! The STAC item of a result, and the collection of a recipe's layers.
 
 use chrono::{DateTime, Utc};
-use geocrop_raster::{Aoi, Grid};
+use geocrop_raster::{Grid, TileReport};
 use geocrop_source::Description;
 use geocrop_store::stac::{self, Asset, Collection, Item};
 use geocrop_store::{ContentType, ResultKeys};
@@ -9,22 +9,18 @@ use serde_json::{Value, json};
 
 use crate::labels::{EVIDENCE, OBSERVATION_BANDS};
 use crate::models::ModelIdentity;
-use crate::networks::NetworkIdentity;
 use crate::output::Files;
 use crate::prepare::PreparedSeason;
-use crate::recipe::{Method, Output, Period, Recipe};
+use crate::recipe::{Method, Output, Recipe};
 use crate::statistics::{MapClass, classes};
+use crate::task::{Target, Task};
 
 /// Everything that an item tells.
 pub(crate) struct Facts<'a> {
-    pub(crate) recipe: &'a Recipe,
-    pub(crate) aoi: &'a Aoi,
-    pub(crate) period: Period,
+    pub(crate) task: &'a Task,
     pub(crate) grid: &'a Grid,
-    pub(crate) source: &'a Description,
     pub(crate) seasons: &'a [PreparedSeason],
     pub(crate) model: Option<&'a ModelIdentity>,
-    pub(crate) network: Option<&'a NetworkIdentity>,
     pub(crate) hash: &'a str,
     pub(crate) files: &'a Files,
     /// What a person should know about the result.
@@ -32,44 +28,37 @@ pub(crate) struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// The item, with its assets named but their checksums still to come.
-    pub(crate) fn item(&self, keys: &ResultKeys, tiles_key: &str) -> Item {
-        let (start, end) = self.interval();
-        let id = format!("{}-{}-{}", self.recipe.name, self.period, self.aoi.slug);
-        let bbox = self.aoi.lonlat_bounds();
-        let mut item = Item::new(&id, self.aoi.to_geojson_geometry(), bbox, start, end);
-        item.collection = keys.recipe().map(ToString::to_string);
-        item.properties.title = Some(format!(
-            "{}, {}, {}",
-            self.aoi.name, self.recipe.title, self.period
-        ));
-        item.properties.description = Some(self.recipe.description.clone());
-        for schema in [stac::PROJECTION, stac::PROCESSING, stac::FILE] {
-            item.add_extension(schema);
+    fn recipe(&self) -> &Recipe {
+        &self.task.recipe
+    }
+
+    fn source(&self) -> &Description {
+        self.task.source.description()
+    }
+
+    /// What is mapped: the area, or the rectangle of its part in a tile.
+    fn outline(&self) -> (Value, [f64; 4]) {
+        let aoi = &self.task.aoi;
+        match (&self.task.target, self.grid.lonlat_bounds()) {
+            (Target::Tile(_), Ok(bbox)) => (rectangle(bbox), bbox),
+            _ => (aoi.to_geojson_geometry(), aoi.lonlat_bounds()),
         }
+    }
+
+    /// The item, with its assets named but their checksums still to come.
+    pub(crate) fn item(&self, keys: &ResultKeys, tiles_key: Option<&str>) -> Item {
+        let mut item = identify(self.task, keys, self.grid, self.hash, self.outline());
         let extra = &mut item.properties.extra;
         let mut put = |name: &str, value: Value| extra.insert(name.to_owned(), value);
-        put("proj:code", json!(self.grid.crs.to_string()));
         put("proj:shape", json!([self.grid.height, self.grid.width]));
         put("proj:transform", json!(transform(self.grid)));
-        put(
-            "processing:software",
-            json!({ "geocrop": env!("CARGO_PKG_VERSION") }),
-        );
         put("processing:lineage", json!(self.lineage()));
-        put("geocrop:area", json!(self.aoi.slug));
-        put("geocrop:area_name", json!(self.aoi.name));
-        put("geocrop:area_kind", json!(self.aoi.kind));
-        put("geocrop:period", json!(self.period));
-        put("geocrop:recipe", json!(self.recipe.name));
-        put("geocrop:recipe_title", json!(self.recipe.title));
-        put("geocrop:recipe_hash", json!(self.hash));
-        put("geocrop:kind", json!(self.recipe.output.kind()));
-        put("geocrop:synthetic", json!(self.source.synthetic));
-        put("geocrop:source", json!(self.source.title));
-        put("geocrop:attribution", json!(self.source.attribution));
+        if let Target::Tile(tile) = &self.task.target {
+            put("geocrop:tile", json!(tile.name));
+            put("geocrop:part_of", json!(self.task.aoi.slug));
+        }
         put("geocrop:scenes", self.scenes());
-        if let Some(mask) = &self.recipe.mask {
+        if let Some(mask) = &self.recipe().mask {
             put(
                 "geocrop:mask",
                 json!({ "band": mask.band, "recipe": mask.recipe }),
@@ -78,11 +67,8 @@ impl Facts<'_> {
         if let Some(model) = self.model {
             put("geocrop:model", json!(model));
         }
-        if let Some(network) = self.network {
-            put("geocrop:network", json!(network));
-        }
-        if let Output::Labels(_) = &self.recipe.output {
-            let composite = &self.recipe.composite;
+        if let Output::Labels(_) = &self.recipe().output {
+            let composite = &self.recipe().composite;
             put(
                 "geocrop:composite",
                 json!({ "method": composite.method, "thin": composite.thin }),
@@ -95,33 +81,21 @@ impl Facts<'_> {
         item
     }
 
-    fn interval(&self) -> (DateTime<Utc>, DateTime<Utc>) {
-        let intervals: Vec<_> = self
-            .recipe
-            .seasons
-            .iter()
-            .map(|s| s.interval(self.period))
-            .collect();
-        let start = intervals.iter().map(|i| i.0).min();
-        let end = intervals.iter().map(|i| i.1).max();
-        start.zip(end).expect("a recipe has a season")
-    }
-
     fn lineage(&self) -> String {
-        let mut sentences = vec![format!("Imagery: {}.", self.source.title)];
+        let mut sentences = vec![format!("Imagery: {}.", self.source().title)];
         for season in self.seasons {
-            let (first, last) = season.season().days(self.period);
+            let (first, last) = season.season().days(self.task.period);
             let what = match season {
                 PreparedSeason::Scenes { acquisitions, .. } => format!(
                     "{} of {} days with scenes",
-                    statistic(self.recipe),
+                    statistic(self.recipe()),
                     acquisitions.len()
                 ),
                 PreparedSeason::Composites { tiles, .. } => {
                     format!("composite made by the source, {} tiles", tiles.len())
                 }
                 PreparedSeason::Labels { days, .. } => {
-                    format!("{} of {} days", statistic(self.recipe), days.len())
+                    format!("{} of {} days", statistic(self.recipe()), days.len())
                 }
             };
             let name = &season.season().name;
@@ -131,12 +105,6 @@ impl Facts<'_> {
             sentences.push(format!(
                 "Classified by {} version {}.",
                 model.name, model.version
-            ));
-        }
-        if let Some(network) = self.network {
-            sentences.push(format!(
-                "Each day was classified by the network {}.",
-                network.name
             ));
         }
         sentences.join(" ")
@@ -179,7 +147,7 @@ impl Facts<'_> {
         self.seasons.iter().flat_map(scene).collect()
     }
 
-    fn assets(&self, item: &mut Item, keys: &ResultKeys, tiles_key: &str) {
+    fn assets(&self, item: &mut Item, keys: &ResultKeys, tiles_key: Option<&str>) {
         let asset = |key: &str, title: &str, roles: &[&str]| {
             let href = keys
                 .href(key)
@@ -189,23 +157,8 @@ impl Facts<'_> {
             asset.roles = roles.iter().map(|r| (*r).to_owned()).collect();
             asset
         };
-        let mut map = asset(&keys.map(), &self.recipe.title, &["data"]);
-        map.extra.insert("data_type".into(), json!("uint8"));
-        map.extra
-            .insert("nodata".into(), json!(self.recipe.output.nodata()));
-        let list = classes(&self.recipe.output);
-        if !list.is_empty() {
-            item.add_extension(stac::CLASSIFICATION);
-            map.extra
-                .insert("classification:classes".into(), classification(&list));
-        }
-        if let Output::Index { low, high, .. } = &self.recipe.output {
-            item.add_extension(stac::RASTER);
-            let step = f64::from(high - low) / f64::from(crate::recipe::INDEX_STEPS);
-            map.extra.insert("raster:scale".into(), json!(step));
-            map.extra
-                .insert("raster:offset".into(), json!(f64::from(*low)));
-        }
+        let mut map = asset(&keys.map(), &self.recipe().title, &["data"]);
+        describe_map(item, &mut map, self.recipe());
         item.assets.insert("map".into(), map);
         if self.files.confidence.is_some() {
             let mut confidence = asset(
@@ -227,30 +180,117 @@ impl Facts<'_> {
             .extra
             .insert("data_type".into(), json!("uint8"));
         observations.extra.insert("nodata".into(), json!(255));
-        if let Output::Labels(_) = &self.recipe.output {
+        if let Output::Labels(_) = &self.recipe().output {
             item.add_extension(stac::CLASSIFICATION);
             observations
                 .extra
                 .insert("bands".into(), observation_bands());
         }
         item.assets.insert("observations".into(), observations);
-        let mut tiles = asset(tiles_key, "Map tiles", &["tiles", "visual"]);
-        let report = &self.files.report;
-        tiles
-            .extra
-            .insert("geocrop:min_zoom".into(), json!(report.min_zoom));
-        tiles
-            .extra
-            .insert("geocrop:max_zoom".into(), json!(report.max_zoom));
-        tiles
-            .extra
-            .insert("geocrop:tile_size".into(), json!(geocrop_raster::TILE_SIZE));
-        item.assets.insert("tiles".into(), tiles);
+        if let (Some(key), Some(drawn)) = (tiles_key, &self.files.tiles) {
+            let mut tiles = asset(key, "Map tiles", &["tiles", "visual"]);
+            describe_tiles(&mut tiles, &drawn.report);
+            item.assets.insert("tiles".into(), tiles);
+        }
+        item.assets.insert(
+            "lock".into(),
+            asset(&keys.lock(), "What the map is made of", &["metadata"]),
+        );
         item.assets.insert(
             "statistics".into(),
             asset(&keys.statistics(), "Hectares per class", &["metadata"]),
         );
     }
+}
+
+/// An item with all that follows from the task alone.
+pub(crate) fn identify(
+    task: &Task,
+    keys: &ResultKeys,
+    grid: &Grid,
+    hash: &str,
+    (geometry, bbox): (Value, [f64; 4]),
+) -> Item {
+    let (recipe, source) = (&*task.recipe, task.source.description());
+    let (start, end) = interval(task);
+    let id = format!("{}-{}-{}", recipe.name, task.period, task.area());
+    let mut item = Item::new(&id, geometry, bbox, start, end);
+    item.collection = keys.recipe().map(ToString::to_string);
+    item.properties.title = Some(format!(
+        "{}, {}, {}",
+        task.area_name(),
+        recipe.title,
+        task.period
+    ));
+    item.properties.description = Some(recipe.description.clone());
+    for schema in [stac::PROJECTION, stac::PROCESSING, stac::FILE] {
+        item.add_extension(schema);
+    }
+    let extra = &mut item.properties.extra;
+    let mut put = |name: &str, value: Value| extra.insert(name.to_owned(), value);
+    put("proj:code", json!(grid.crs.to_string()));
+    put(
+        "processing:software",
+        json!({ "geocrop": env!("CARGO_PKG_VERSION") }),
+    );
+    put("geocrop:area", json!(task.area()));
+    put("geocrop:area_name", json!(task.area_name()));
+    put("geocrop:area_kind", json!(task.aoi.kind));
+    put("geocrop:area_approximate", json!(task.aoi.approximate));
+    put("geocrop:period", json!(task.period));
+    put("geocrop:recipe", json!(recipe.name));
+    put("geocrop:recipe_title", json!(recipe.title));
+    put("geocrop:recipe_hash", json!(hash));
+    put("geocrop:kind", json!(recipe.output.kind()));
+    put("geocrop:synthetic", json!(source.synthetic));
+    put("geocrop:source", json!(source.title));
+    put("geocrop:attribution", json!(source.attribution));
+    item
+}
+
+fn interval(task: &Task) -> (DateTime<Utc>, DateTime<Utc>) {
+    let seasons = &task.recipe.seasons;
+    let intervals: Vec<_> = seasons.iter().map(|s| s.interval(task.period)).collect();
+    let start = intervals.iter().map(|i| i.0).min();
+    let end = intervals.iter().map(|i| i.1).max();
+    start.zip(end).expect("a recipe has a season")
+}
+
+/// What the values of a map mean.
+pub(crate) fn describe_map(item: &mut Item, map: &mut Asset, recipe: &Recipe) {
+    let mut put = |name: &str, value: Value| map.extra.insert(name.to_owned(), value);
+    put("data_type", json!("uint8"));
+    put("nodata", json!(recipe.output.nodata()));
+    let list = classes(&recipe.output);
+    if !list.is_empty() {
+        item.add_extension(stac::CLASSIFICATION);
+        put("classification:classes", classification(&list));
+    }
+    if let Output::Index { low, high, .. } = &recipe.output {
+        item.add_extension(stac::RASTER);
+        let step = f64::from(high - low) / f64::from(crate::recipe::INDEX_STEPS);
+        put("raster:scale", json!(step));
+        put("raster:offset", json!(f64::from(*low)));
+    }
+}
+
+/// What a map needs to know of tiles before it reads them.
+pub(crate) fn describe_tiles(tiles: &mut Asset, report: &TileReport) {
+    for (name, value) in [
+        ("geocrop:min_zoom", json!(report.min_zoom)),
+        ("geocrop:max_zoom", json!(report.max_zoom)),
+        ("geocrop:tile_size", json!(geocrop_raster::TILE_SIZE)),
+    ] {
+        tiles.extra.insert(name.to_owned(), value);
+    }
+}
+
+/// A box of degrees as a GeoJSON polygon.
+fn rectangle([west, south, east, north]: [f64; 4]) -> Value {
+    json!({
+        "type": "Polygon",
+        "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
+    })
 }
 
 /// `proj:transform` has the six numbers of the affine transformation in row-major order.
@@ -279,7 +319,9 @@ fn observation_bands() -> Value {
     let [count, evidence] = OBSERVATION_BANDS;
     let codes: Vec<Value> = EVIDENCE
         .iter()
-        .map(|(code, name, meaning)| json!({ "value": *code as u8, "name": name, "description": meaning }))
+        .map(|(code, name, meaning)| {
+            json!({ "value": *code as u8, "name": name, "description": meaning })
+        })
         .collect();
     json!([
         { "name": count, "description": "Observations of the period; 254 stands for that or more" },

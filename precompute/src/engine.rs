@@ -1,29 +1,29 @@
 //! One entry point for every task, whoever asks for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use geocrop_raster::{TileResampling, TileSpec, Window};
-use geocrop_source::Kind;
-use geocrop_store::publish::{self, Staged};
-use geocrop_store::stac::Item;
-use geocrop_store::{ContentHash, ResultKeys, Slug, Store};
-use ndarray::Array2;
+use geocrop_raster::{TileResampling, TileSpec};
+use geocrop_store::publish::{self, Content, Staged};
+use geocrop_store::{ContentHash, ContentType, ResultKeys, Slug, Store};
 
 use crate::block::Renderer;
 use crate::classify::Model;
 use crate::describe::{self, Facts};
+use crate::estimate::{Rates, Spent, cpu_seconds};
 use crate::files::close_files;
-use crate::inputs::Inputs;
 use crate::labels;
-use crate::models::{self, ModelFile};
-use crate::networks::{self, NetworkFiles};
+use crate::lock::Lock;
+use crate::networks::Trained;
 use crate::output::Writers;
 use crate::plan::{self, Plan};
+use crate::planner::{Planned, Planner};
 use crate::prepare::{self, PreparedSeason};
 use crate::progress::Stage;
 use crate::recipe::{Output, Recipe};
+use crate::scratch::Scratch;
 use crate::statistics::{Counter, Statistics};
 use crate::task::{Outcome, Published, Target, Task};
+use crate::tile::{self, TILE_PIXELS};
 use crate::truth::Truth;
 use crate::{Progress, TaskError};
 
@@ -38,6 +38,12 @@ pub struct EngineOptions {
     pub scratch: PathBuf,
     /// Memory that a task should stay within, in MB.
     pub memory_mb: usize,
+    /// Areas wider or higher than this many pixels are cut into tiles of this size.
+    pub tile_pixels: usize,
+    /// Take the inputs of maps that are there as they are recorded, without searching for new scenes.
+    pub frozen: bool,
+    /// The file in which rates are learned, if they are.
+    pub rates: Option<PathBuf>,
 }
 
 impl Default for EngineOptions {
@@ -47,6 +53,9 @@ impl Default for EngineOptions {
             datasets: None,
             scratch: std::env::temp_dir(),
             memory_mb: 512,
+            tile_pixels: TILE_PIXELS,
+            frozen: false,
+            rates: None,
         }
     }
 }
@@ -56,17 +65,6 @@ impl Default for EngineOptions {
 pub struct Engine {
     store: Store,
     options: EngineOptions,
-}
-
-/// A task whose inputs are found and frozen.
-struct Planned {
-    plan: Plan,
-    keys: ResultKeys,
-    coverage: Array2<bool>,
-    windows: Vec<Window>,
-    inputs: Inputs,
-    model: Option<ModelFile>,
-    network: Option<NetworkFiles>,
 }
 
 impl Engine {
@@ -80,9 +78,33 @@ impl Engine {
         &self.store
     }
 
-    /// Works out what a task would do, without reading pixels.
-    pub fn plan(&self, task: &Task, progress: &Progress) -> Result<Plan, TaskError> {
-        Ok(self.lay_out(task, progress)?.plan)
+    /// What it works with.
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+
+    /// Plans tasks, many of them with one search each.
+    pub fn planner(&self) -> Planner<'_> {
+        Planner::new(self)
+    }
+
+    /// The tasks that a layer's task is made of: itself, or one for each tile of a large area. Tiles are shown as one
+    /// layer by [`Engine::mosaic`].
+    pub fn split(&self, task: &Task) -> Result<Vec<Task>, TaskError> {
+        if task.target != Target::Layer {
+            return Ok(vec![task.clone()]);
+        }
+        let grid = plan::grid(task)?;
+        let outline = task.aoi.outline(grid.crs)?;
+        let tiles = tile::tiles(&task.recipe, &outline, &grid, self.options.tile_pixels)?;
+        if tiles.is_empty() {
+            return Ok(vec![task.clone()]);
+        }
+        let part = |tile| Task {
+            target: Target::Tile(tile),
+            ..task.clone()
+        };
+        Ok(tiles.into_iter().map(part).collect())
     }
 
     /// Makes the map of a task, unless the store holds it already.
@@ -90,118 +112,134 @@ impl Engine {
     /// # Errors
     /// Whatever the reason, nothing is published then, and files in the making are gone.
     pub fn run(&self, task: &Task, progress: &Progress) -> Result<Outcome, TaskError> {
-        let result = self.make(task, progress);
-        close_files();
-        result
-    }
-
-    fn lay_out(&self, task: &Task, progress: &Progress) -> Result<Planned, TaskError> {
-        progress.begin(Stage::Plan, 1);
-        let keys = task.keys()?;
-        let grid = plan::grid(&task.recipe, &task.aoi)?;
-        let bbox = grid.lonlat_bounds()?;
-        let inputs = Inputs::find(&task.recipe, &task.source, bbox, task.period, progress)?;
-        refuse_without_scenes(task, &inputs)?;
-        let model = match &task.recipe.output {
-            Output::Classes(classes) => {
-                let folder = self.options.models.as_deref();
-                Some(models::find(&self.store, folder, classes)?)
-            }
-            _ => None,
-        };
-        let network = match &task.recipe.output {
-            Output::Labels(labels) if task.source.description().kind == Kind::Scenes => {
-                Some(networks::find(self.options.datasets.as_deref(), labels)?)
-            }
-            _ => None,
-        };
-        let of_network = network.as_ref().map(|n| n.identity.sha256.as_str());
-        let of_model = model.as_ref().map(|m| m.identity.sha256.as_str());
-        let sha256 = of_model.or(of_network);
-        let description = task.source.description();
-        let hash = plan::hash(&task.recipe, sha256, &task.aoi, &grid, description, &inputs);
-        let dates = inputs
-            .seasons
-            .iter()
-            .map(|s| s.scenes.len())
-            .max()
-            .unwrap_or(0);
-        let block_size = plan::block_size(&task.recipe, dates, self.options.memory_mb);
-        let coverage = task.aoi.coverage(&grid)?;
-        let windows = plan::blocks(&grid, block_size, &coverage);
-        let plan = Plan {
-            recipe: task.recipe.name.clone(),
-            area: task.aoi.slug.clone(),
-            period: task.period.to_string(),
-            grid,
-            block_size,
-            blocks: windows.len(),
-            scenes: plan::scenes(&inputs),
-            up_to_date: self.is_up_to_date(&keys, &hash)?,
-            hash,
-        };
-        progress.advance();
-        Ok(Planned {
-            plan,
-            keys,
-            coverage,
-            windows,
-            inputs,
-            model,
-            network,
-        })
-    }
-
-    fn is_up_to_date(&self, keys: &ResultKeys, hash: &str) -> Result<bool, TaskError> {
-        let Some(bytes) = self.store.get(&keys.item())? else {
-            return Ok(false);
-        };
-        // An item that cannot be read is one to be written again.
-        let item: Option<Item> = serde_json::from_slice(&bytes).ok();
-        Ok(item.is_some_and(|item| {
-            item.properties
-                .extra
-                .get("geocrop:recipe_hash")
-                .and_then(|h| h.as_str())
-                == Some(hash)
-        }))
-    }
-
-    fn make(&self, task: &Task, progress: &Progress) -> Result<Outcome, TaskError> {
-        let planned = self.lay_out(task, progress)?;
+        let planned = self.planner().lay_out(task, progress)?;
         if planned.plan.up_to_date {
+            self.forget(&planned.keys)?;
             return Ok(Outcome::Unchanged {
                 item_key: planned.keys.item(),
             });
         }
+        self.keep(&planned)?;
+        let result = self.make(task, &planned, progress);
+        close_files();
+        // After Ctrl-C the next run goes on with the same inputs. After a failure it looks again: a scene may be gone.
+        if !matches!(result, Err(TaskError::Cancelled)) {
+            let forgotten = self.forget(&planned.keys);
+            // The task's own error is the one to tell.
+            if result.is_ok() {
+                forgotten?;
+            }
+        }
+        result
+    }
+
+    /// Writes down what a task is going to read.
+    pub(crate) fn keep(&self, planned: &Planned) -> Result<(), TaskError> {
+        if let Some(key) = planned.keys.plan()
+            && !planned.plan.up_to_date
+        {
+            let bytes = planned.lock.to_bytes();
+            // Unchanged most of the time: `freeze` has written it.
+            if self.store.get(&key)?.as_deref() != Some(&bytes) {
+                self.store.put(&key, bytes, ContentType::Json)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&self, keys: &ResultKeys) -> Result<(), TaskError> {
+        if let Some(key) = keys.plan() {
+            self.store.delete(&key)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn make(
+        &self,
+        task: &Task,
+        planned: &Planned,
+        progress: &Progress,
+    ) -> Result<Outcome, TaskError> {
+        let scratch = Scratch::new(&self.options.scratch)?;
+        let begun = cpu_seconds();
+        let result = self.render(task, planned, scratch.path(), progress)?;
+        let mapped = cpu_seconds();
+        let files = result
+            .writers
+            .finish(result.tiles.as_ref(), scratch.path(), progress)?;
+        let reference = result.truth.and_then(Truth::finish);
+        let grid = &planned.plan.grid;
+        let statistics = result.counts.counter.finish(
+            &task.recipe,
+            &planned.plan.area,
+            &planned.plan.period,
+            grid.pixel_area_m2()?,
+            reference,
+        );
+        let facts = Facts {
+            task,
+            grid,
+            seasons: &result.seasons,
+            model: planned.lock.model.as_ref(),
+            hash: &planned.plan.hash,
+            files: &files,
+            notes: result.notes.clone(),
+        };
+        progress.check()?;
+        progress.begin(Stage::Publish, 1);
+        let bytes = self.publish(&planned.keys, &facts, &statistics, &planned.lock)?;
+        if task.target == Target::Layer {
+            self.refresh(&task.recipe)?;
+        }
+        progress.advance();
+        let spent = Spent {
+            map_seconds: mapped - begun,
+            finish_seconds: cpu_seconds() - mapped,
+            bytes,
+        };
+        self.learn(&task.recipe, &planned.plan, &spent);
+        Ok(Outcome::Done(Box::new(Published {
+            item_key: planned.keys.item(),
+            statistics,
+            // How the inputs were found is news of this run, and no property of the map.
+            notes: result
+                .notes
+                .into_iter()
+                .chain(planned.note.clone())
+                .collect(),
+            spent: spent.cost(),
+        })))
+    }
+
+    /// Makes every block of a task.
+    fn render(
+        &self,
+        task: &Task,
+        planned: &Planned,
+        scratch: &Path,
+        progress: &Progress,
+    ) -> Result<Rendered, TaskError> {
         let recipe = &*task.recipe;
         let grid = &planned.plan.grid;
-        let seasons = planned
-            .inputs
+        let inputs = &planned.lock.inputs;
+        let source = task.source.description();
+        let seasons = inputs
             .seasons
             .iter()
-            .map(|season| prepare::season(recipe, season, task.source.description(), grid))
+            .map(|season| prepare::season(recipe, season, source, grid))
             .collect::<Result<Vec<PreparedSeason>, _>>()?;
-        let rasters = prepare::layers(recipe, &planned.inputs.rasters)?;
-        let model: Option<Model> = match (&recipe.output, &planned.model) {
-            (Output::Classes(classes), Some(file)) => Some(file.load(recipe, classes)?),
+        let rasters = prepare::layers(recipe, &inputs.rasters)?;
+        let model: Option<Model> = match (&recipe.output, &planned.trained) {
+            (Output::Classes(classes), Some(Trained::Trees(file))) => {
+                Some(file.load(recipe, classes)?)
+            }
             _ => None,
         };
-
-        let network = planned
-            .network
-            .as_ref()
-            .map(NetworkFiles::load)
-            .transpose()?;
-
-        let scratch = tempfile::Builder::new()
-            .prefix("geocrop-task-")
-            .tempdir_in(&self.options.scratch)
-            .map_err(|source| TaskError::Scratch {
-                path: self.options.scratch.display().to_string(),
-                source,
-            })?;
-        let writers = Writers::create(recipe, grid, scratch.path())?;
+        let network = match &planned.trained {
+            Some(Trained::Network(files)) => Some(files.load()?),
+            _ => None,
+        };
+        let writers = Writers::create(recipe, grid, scratch)?;
         let renderer = Renderer {
             recipe,
             grid,
@@ -212,78 +250,60 @@ impl Engine {
             progress,
         };
         let mut truth = Truth::of(task)?;
-        let counter = render(&renderer, &planned, &writers, truth.as_mut(), progress)?;
-        refuse_without_observations(task, &seasons, &counter)?;
-
-        let tiles = tile_spec(task);
-        let files = writers.finish(&tiles, scratch.path(), progress)?;
-        let reference = truth.and_then(Truth::finish);
-        let statistics = counter.counter.finish(
-            recipe,
-            &task.aoi.slug,
-            &planned.plan.period,
-            grid.pixel_area_m2()?,
-            reference,
-        );
+        let counts = render(&renderer, planned, &writers, truth.as_mut(), progress)?;
+        refuse_without_observations(task, &seasons, &counts)?;
         let notes = notes(task, &seasons);
-        let facts = Facts {
-            recipe,
-            aoi: &task.aoi,
-            period: task.period,
-            grid,
-            source: task.source.description(),
-            seasons: &seasons,
-            model: planned.model.as_ref().map(|m| &m.identity),
-            network: planned.network.as_ref().map(|n| &n.identity),
-            hash: &planned.plan.hash,
-            files: &files,
-            notes: notes.clone(),
-        };
-        progress.check()?;
-        progress.begin(Stage::Publish, 1);
-        let item_key = self.publish(task, &planned.keys, &facts, &statistics)?;
-        progress.advance();
-        Ok(Outcome::Done(Box::new(Published {
-            item_key,
-            statistics,
+        // The tiles of a large area are drawn once, all together.
+        let tiles = (!matches!(task.target, Target::Tile(_))).then(|| tile_spec(task));
+        Ok(Rendered {
+            seasons,
+            writers,
+            truth,
+            counts,
             notes,
-        })))
+            tiles,
+        })
     }
 
+    /// Keeps what a task has cost, for the next plan. That it cannot be kept is no reason to fail a task that is done.
+    fn learn(&self, recipe: &Recipe, plan: &Plan, spent: &Spent) {
+        if let Some(path) = &self.options.rates {
+            let mut rates = Rates::read(path);
+            rates.learn(&recipe.name, &plan.work, spent);
+            let _ = rates.write(path);
+        }
+    }
+
+    /// Publishes the files of a task; returns how many bytes they are.
     fn publish(
         &self,
-        task: &Task,
         keys: &ResultKeys,
         facts: &Facts<'_>,
         statistics: &Statistics,
-    ) -> Result<String, TaskError> {
-        let hash =
-            ContentHash::of_file(&facts.files.tiles).map_err(|source| TaskError::Scratch {
-                path: facts.files.tiles.display().to_string(),
-                source,
-            })?;
-        let tiles_key = keys.tiles(&hash);
-        let item = facts.item(keys, &tiles_key);
+        lock: &Lock,
+    ) -> Result<u64, TaskError> {
         let mut text = serde_json::to_vec_pretty(statistics).expect("statistics are plain data");
         text.push(b'\n');
+        let files = facts.files;
         let mut staged = vec![
-            Staged::file("map", keys.map(), &facts.files.map),
-            Staged::file(
-                "observations",
-                keys.observations(),
-                &facts.files.observations,
-            ),
-            Staged::file("tiles", tiles_key, &facts.files.tiles),
+            Staged::file("map", keys.map(), &files.map),
+            Staged::file("observations", keys.observations(), &files.observations),
             Staged::bytes("statistics", keys.statistics(), text),
+            Staged::bytes("lock", keys.lock(), lock.to_bytes()),
         ];
-        if let Some(confidence) = &facts.files.confidence {
+        if let Some(confidence) = &files.confidence {
             staged.push(Staged::file("confidence", keys.confidence(), confidence));
         }
-        publish::publish(&self.store, keys, &staged, item)?;
-        if task.target == Target::Layer {
-            self.refresh(&task.recipe)?;
+        let mut tiles_key = None;
+        if let Some(tiles) = &files.tiles {
+            let key = keys.tiles(&hash_of(&tiles.path)?);
+            staged.push(Staged::file("tiles", key.clone(), &tiles.path));
+            tiles_key = Some(key);
         }
-        Ok(keys.item())
+        let item = facts.item(keys, tiles_key.as_deref());
+        let bytes = staged.iter().map(size).sum();
+        publish::publish(&self.store, keys, &staged, item)?;
+        Ok(bytes)
     }
 
     /// Brings the collection of a recipe and the catalog up to what the store holds.
@@ -297,17 +317,28 @@ impl Engine {
     }
 }
 
-fn refuse_without_scenes(task: &Task, inputs: &Inputs) -> Result<(), TaskError> {
-    let Some(empty) = inputs.seasons.iter().find(|s| s.scenes.is_empty()) else {
-        return Ok(());
-    };
-    let (first, last) = empty.season.days(task.period);
-    Err(TaskError::NoScenes {
-        area: task.aoi.name.clone(),
-        start: first.to_string(),
-        end: last.to_string(),
-        source_name: task.source.description().title.clone(),
+/// What the blocks of a task became.
+struct Rendered {
+    seasons: Vec<PreparedSeason>,
+    writers: Writers,
+    truth: Option<Truth>,
+    counts: Counts,
+    notes: Vec<String>,
+    tiles: Option<TileSpec>,
+}
+
+pub(crate) fn hash_of(file: &Path) -> Result<ContentHash, TaskError> {
+    ContentHash::of_file(file).map_err(|source| TaskError::Scratch {
+        path: file.display().to_string(),
+        source,
     })
+}
+
+pub(crate) fn size(staged: &Staged) -> u64 {
+    match &staged.content {
+        Content::Bytes(bytes) => bytes.len() as u64,
+        Content::File(path) => std::fs::metadata(path).map_or(0, |m| m.len()),
+    }
 }
 
 /// Makes every block and writes it; counts what the blocks hold.
@@ -326,7 +357,7 @@ fn render(
     progress.begin(Stage::Map, planned.windows.len());
     for window in &planned.windows {
         progress.check()?;
-        let block = renderer.render(*window, &planned.coverage)?;
+        let block = renderer.render(*window, &planned.outline.coverage(renderer.grid, *window))?;
         counts.counter.add(&block, nodata);
         for (total, seen) in counts.observed.iter_mut().zip(&block.observed) {
             *total += seen;
@@ -359,13 +390,13 @@ fn refuse_without_observations(
     let season = &seasons[poorest.map_or(0, |(k, _)| k)];
     let (first, last) = season.season().days(task.period);
     Err(TaskError::NoClearObservation {
-        area: task.aoi.name.clone(),
+        area: task.area_name(),
         season: format!("season {} ({first} to {last})", season.season().name),
         scenes: season.scenes().len(),
     })
 }
 
-fn tile_spec(task: &Task) -> TileSpec {
+pub(crate) fn tile_spec(task: &Task) -> TileSpec {
     let description = task.source.description();
     TileSpec {
         name: format!("{}, {}, {}", task.aoi.name, task.recipe.title, task.period),

@@ -43,6 +43,34 @@ pub enum TaskError {
         /// The source that was asked.
         source_name: String,
     },
+    /// The area holds no pixel's centre.
+    #[error(
+        "{area} is smaller than a pixel, or lies between the centres of pixels {resolution} wide: draw it larger, or use a finer resolution"
+    )]
+    NoPixels {
+        /// The area.
+        area: String,
+        /// Pixel size in the units of the recipe's coordinate system.
+        resolution: f64,
+    },
+    /// There is no such map.
+    #[error(
+        "there is no map {key} in {store}: give the key of an item, such as layers/ndvi/2024/mazowe.json"
+    )]
+    NoItem {
+        /// What was asked for.
+        key: String,
+        /// Where.
+        store: String,
+    },
+    /// A lock that does not hold a task.
+    #[error(
+        "the lock of the map does not describe a task: {reason}; make the map anew with 'geocrop precompute run'"
+    )]
+    Lock {
+        /// What is wrong.
+        reason: String,
+    },
     /// Scenes were read, and every pixel of the area was cloud, shadow or nodata in a season.
     #[error(
         "no clear observation of {area} in {season}: all {scenes} scenes are cloud, shadow or nodata there; choose another period, or a looser mask"

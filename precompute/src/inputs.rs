@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use geocrop_source::{Ancillary, Kind, LABEL, Query, Scene, Source};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::recipe::{DEVIATIONS, Period, Recipe, Season};
 use crate::{Progress, TaskError};
 
 /// Everything that a task reads.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Inputs {
     /// Scenes by season, in the recipe's order.
     pub(crate) seasons: Vec<SeasonInputs>,
@@ -22,7 +22,7 @@ pub(crate) struct Inputs {
 }
 
 /// What one season's composite is made of.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SeasonInputs {
     pub(crate) season: Season,
     pub(crate) scenes: Vec<Scene>,
@@ -31,12 +31,15 @@ pub(crate) struct SeasonInputs {
 
 impl Inputs {
     /// Searches the source for all that a recipe needs over a box of longitudes and latitudes.
+    ///
+    /// `search` answers for the source, which lets it remember answers and cut them to a part of the box.
     pub(crate) fn find(
         recipe: &Recipe,
         source: &Source,
         bbox: [f64; 4],
         period: Period,
         progress: &Progress,
+        mut search: impl FnMut(&Query) -> Result<Vec<Scene>, TaskError>,
     ) -> Result<Self, TaskError> {
         refuse_unsuitable(recipe, source)?;
         let (bands, optional_bands) = wanted(recipe, source);
@@ -44,7 +47,7 @@ impl Inputs {
         for season in &recipe.seasons {
             progress.check()?;
             let (start, end) = season.interval(period);
-            let scenes = source.scenes(&Query {
+            let scenes = search(&Query {
                 bbox,
                 start,
                 end,

@@ -20,36 +20,47 @@ mod compare;
 mod describe;
 mod engine;
 mod error;
+mod estimate;
 mod files;
 mod inputs;
 mod labels;
+mod lock;
 mod models;
+mod mosaic;
 mod networks;
 mod output;
 mod plan;
+mod planner;
 mod prepare;
 mod progress;
 pub mod recipe;
+mod reproduce;
 mod sanity;
+mod scratch;
 mod statistics;
 mod task;
+mod tile;
 mod truth;
 
 pub use compare::{ClassAgreement, Reference};
 pub use engine::{Engine, EngineOptions};
 pub use error::TaskError;
+pub use estimate::{Cost, Rates, Work};
 pub use labels::LabelError;
 pub use models::{check_model, publish_models};
 pub use plan::{InputScene, Plan};
+pub use planner::Planner;
 pub use progress::{Progress, Snapshot, Stage};
 pub use recipe::{Period, Recipe, RecipeError};
+pub use reproduce::{Difference, Reproduction};
 pub use statistics::Statistics;
 pub use task::{Outcome, Published, Target, Task};
+pub use tile::{TILE_PIXELS, Tile};
 
 /// Raised when a change of the program changes the pixels, or the item, that the same recipe gives.
 ///
 /// It is part of every task's hash, so that maps made by an older program are made again.
-pub const ALGORITHM_VERSION: u32 = 1;
+pub const ALGORITHM_VERSION: u32 = 2;
 
 /// Limits the threads of this process to `count`. Call it once, before any work.
 ///

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use geocrop_model::TreeEnsemble;
 use geocrop_store::{ContentHash, Store};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::TaskError;
 use crate::classify::Model;
 use crate::recipe::{ClassModel, Output, Recipe};
 
 /// Which model made a map.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ModelIdentity {
     pub(crate) name: String,
     pub(crate) version: String,

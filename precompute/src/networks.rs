@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use geocrop_model::dynamic_world::Network;
 use geocrop_store::ContentHash;
-use serde::Serialize;
 
 use crate::TaskError;
+use crate::models::{ModelFile, ModelIdentity};
 use crate::recipe::LabelMap;
 
 /// Where the data set `dynamic-world` has the network, as TensorFlow saved it.
@@ -15,19 +15,29 @@ const SAVED_MODEL: &str = "dynamicworld/forward";
 /// Its weights: all that is read of it but their index.
 const WEIGHTS: &str = "variables/variables.data-00000-of-00001";
 
-/// Which network made a map.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct NetworkIdentity {
-    pub(crate) name: String,
-    /// Of the file with the weights.
-    pub(crate) sha256: String,
-}
+/// The version of Dynamic World that the published network makes.
+const VERSION: &str = "v1";
 
 /// A network that is there, before its weights are read.
-#[derive(Debug)]
 pub(crate) struct NetworkFiles {
-    pub(crate) identity: NetworkIdentity,
+    /// With the checksum of the file with the weights.
+    identity: ModelIdentity,
     folder: PathBuf,
+}
+
+/// What a task classifies with: found, not read.
+pub(crate) enum Trained {
+    Trees(ModelFile),
+    Network(NetworkFiles),
+}
+
+impl Trained {
+    pub(crate) fn identity(&self) -> &ModelIdentity {
+        match self {
+            Self::Trees(file) => &file.identity,
+            Self::Network(files) => &files.identity,
+        }
+    }
 }
 
 /// Looks for the network of a recipe below the folder of data sets.
@@ -53,8 +63,9 @@ pub(crate) fn find(datasets: Option<&Path>, wanted: &LabelMap) -> Result<Network
         }
     };
     Ok(NetworkFiles {
-        identity: NetworkIdentity {
+        identity: ModelIdentity {
             name: wanted.network.clone(),
+            version: VERSION.to_owned(),
             sha256,
         },
         folder,

@@ -25,7 +25,13 @@ pub(crate) struct Files {
     pub(crate) map: PathBuf,
     pub(crate) confidence: Option<PathBuf>,
     pub(crate) observations: PathBuf,
-    pub(crate) tiles: PathBuf,
+    /// Drawn unless the map is a tile of a large area, which is drawn with all the others.
+    pub(crate) tiles: Option<MapTiles>,
+}
+
+/// Map tiles that were drawn.
+pub(crate) struct MapTiles {
+    pub(crate) path: PathBuf,
     pub(crate) report: TileReport,
 }
 
@@ -60,7 +66,7 @@ impl Writers {
     /// Makes the files final and renders the tiles.
     pub(crate) fn finish(
         self,
-        tiles: &TileSpec,
+        tiles: Option<&TileSpec>,
         scratch: &Path,
         progress: &Progress,
     ) -> Result<Files, TaskError> {
@@ -84,25 +90,41 @@ impl Writers {
         progress.advance();
         progress.check()?;
 
-        let path = scratch.join("tiles.pmtiles");
-        progress.begin(Stage::Tiles, 0);
-        let went_on = |done: usize, total: usize| {
-            if done == 0 {
-                progress.begin(Stage::Tiles, total);
-            }
-            progress.reach(done);
-            !progress.is_cancelled()
+        let tiles = match tiles {
+            Some(spec) => Some(draw(&map, spec, scratch, progress)?),
+            None => None,
         };
-        let report = write_pmtiles(&map, &path, tiles, &went_on);
-        progress.check()?;
         Ok(Files {
             map,
             confidence,
             observations,
-            tiles: path,
-            report: report?,
+            tiles,
         })
     }
+}
+
+/// Draws the map's tiles.
+pub(crate) fn draw(
+    map: &Path,
+    spec: &TileSpec,
+    scratch: &Path,
+    progress: &Progress,
+) -> Result<MapTiles, TaskError> {
+    let path = scratch.join("tiles.pmtiles");
+    progress.begin(Stage::Tiles, 0);
+    let went_on = |done: usize, total: usize| {
+        if done == 0 {
+            progress.begin(Stage::Tiles, total);
+        }
+        progress.reach(done);
+        !progress.is_cancelled()
+    };
+    let report = write_pmtiles(map, &path, spec, &went_on);
+    progress.check()?;
+    Ok(MapTiles {
+        path,
+        report: report?,
+    })
 }
 
 /// The map: codes with their colours, or a picture.

@@ -1,21 +1,21 @@
 //! What a task touches, worked out before any pixel is read.
 
-use geocrop_raster::{Aoi, Grid, Window};
-use geocrop_source::Description;
-use geocrop_store::ContentHash;
+use geocrop_raster::{Aoi, Grid, Outline, Window};
 use serde::Serialize;
 
+use crate::TaskError;
+use crate::estimate::Work;
 use crate::inputs::Inputs;
 use crate::labels;
 use crate::recipe::{Output, Recipe};
-use crate::{ALGORITHM_VERSION, TaskError};
+use crate::task::{Target, Task};
 
 /// A task, laid out: what will be read, in which blocks, and whether the result is there already.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
     /// The recipe's name.
     pub recipe: String,
-    /// The area's slug.
+    /// The area's slug, with the tile's name where it is one of a large area.
     pub area: String,
     /// The period.
     pub period: String,
@@ -27,6 +27,8 @@ pub struct Plan {
     pub blocks: usize,
     /// What will be read.
     pub scenes: Vec<InputScene>,
+    /// How much there is to do.
+    pub work: Work,
     /// Identifies recipe, model, program and every input; equal hash, equal map.
     pub hash: String,
     /// Whether the store holds the result of exactly this task.
@@ -46,65 +48,100 @@ pub struct InputScene {
     pub bytes: Option<u64>,
 }
 
-/// The grid of a map: the recipe's, around the area.
-pub(crate) fn grid(recipe: &Recipe, aoi: &Aoi) -> Result<Grid, TaskError> {
-    Ok(Grid::covering(
-        recipe.crs,
-        recipe.resolution,
-        aoi.bounds_in(recipe.crs)?,
-    )?)
+impl Plan {
+    /// `recipe/period/area`, as people call the task.
+    pub fn name(&self) -> String {
+        format!("{}/{}/{}", self.recipe, self.period, self.area)
+    }
+}
+
+/// The grid of a map: the recipe's, around the area or its part in a tile.
+pub(crate) fn grid(task: &Task) -> Result<Grid, TaskError> {
+    let recipe = &task.recipe;
+    let mut bounds = task.aoi.bounds_in(recipe.crs)?;
+    if let Target::Tile(tile) = &task.target {
+        bounds.min_x = bounds.min_x.max(tile.bounds.min_x);
+        bounds.min_y = bounds.min_y.max(tile.bounds.min_y);
+        bounds.max_x = bounds.max_x.min(tile.bounds.max_x);
+        bounds.max_y = bounds.max_y.min(tile.bounds.max_y);
+    }
+    Ok(Grid::covering(recipe.crs, recipe.resolution, bounds)?)
 }
 
 /// The side of the blocks that keeps a task within a budget of memory.
 ///
-/// A block holds every value of a season (`dates x bands` floats), what each thread has just read,
-/// and the features. The budget's first part is the program itself and GDAL's cache.
+/// A block holds every value of a season (`dates x bands`, 16 bits each), what each thread has just read, and the
+/// features. The budget's first part is the program itself and GDAL's cache.
 pub(crate) fn block_size(recipe: &Recipe, dates: usize, memory_mb: usize) -> usize {
-    const FIXED_MB: usize = 160;
+    const FIXED_MB: usize = 120;
     if let Output::Labels(map) = &recipe.output {
-        return labels::block_size(map.legend.len(), memory_mb.saturating_sub(FIXED_MB));
+        let budget = memory_mb.saturating_sub(FIXED_MB + memory_mb / 8);
+        return labels::block_size(map.legend.len(), budget);
     }
     let bands = recipe.bands.len();
     let features = recipe.feature_names().len();
-    let floats = dates * bands + bands * rayon::current_num_threads() + 2 * features + 8;
-    let budget = memory_mb.saturating_sub(FIXED_MB).max(32) * 1024 * 1024;
-    let side = ((budget / (floats * 4)) as f64).sqrt() as usize;
-    (side / 64 * 64).clamp(64, 1024)
+    let bytes = 2 * dates * bands
+        + 4 * (bands * 2 + 4) // the composite
+        + 12 * rayon::current_num_threads()
+        + 4 * features
+        + 16;
+    let budget = memory_mb.saturating_sub(FIXED_MB + memory_mb / 8).max(16) * 1024 * 1024;
+    let side = ((budget / bytes) as f64).sqrt() as usize;
+    // Scenes are stored in blocks of 512 or 1024: whole ones of them are read once each.
+    if side >= 512 {
+        return (side / 512 * 512).min(1024);
+    }
+    (side / 64 * 64).max(64)
 }
 
-/// The blocks that hold at least one pixel of the area.
-pub(crate) fn blocks(grid: &Grid, size: usize, coverage: &ndarray::Array2<bool>) -> Vec<Window> {
-    let touched = |w: &Window| {
-        coverage
-            .slice(ndarray::s![w.y..w.y + w.height, w.x..w.x + w.width])
-            .iter()
-            .any(|inside| *inside)
+/// The blocks that the area touches.
+pub(crate) fn blocks(grid: &Grid, size: usize, outline: &Outline) -> Vec<Window> {
+    let windows = grid.blocks(size).into_iter();
+    windows
+        .filter(|window| outline.touches(&grid.sub(*window).bounds()))
+        .collect()
+}
+
+/// What a value of 16-bit reflectance takes in a compressed scene, about.
+pub(crate) const BYTES_PER_SAMPLE: f64 = 1.3;
+
+/// What a task will do, if its inputs are these.
+pub(crate) fn work(grid: &Grid, windows: &[Window], inputs: &Inputs) -> Work {
+    let pixels: usize = windows.iter().map(|w| w.width * w.height).sum();
+    let bbox = grid.lonlat_bounds().ok();
+    let mut work = Work {
+        pixels: pixels as u64,
+        ..Work::default()
     };
-    grid.blocks(size).into_iter().filter(touched).collect()
+    for scene in inputs.seasons.iter().flat_map(|s| &s.scenes) {
+        let share = scene
+            .bbox
+            .zip(bbox)
+            .map_or(1.0, |(scene, area)| overlap(scene, area));
+        work.samples += (share * (pixels * scene.bands.len()) as f64) as u64;
+        let size: Option<u64> = scene.bands.values().map(|b| b.fingerprint.size).sum();
+        match (size, scene.bbox.zip(bbox)) {
+            (Some(size), Some((scene, area))) => {
+                work.input_bytes += (overlap(area, scene) * size as f64) as u64;
+            }
+            (Some(size), None) => work.input_bytes += size,
+            (None, _) => {
+                let samples = share * (pixels * scene.bands.len()) as f64;
+                work.input_bytes += (samples * BYTES_PER_SAMPLE) as u64;
+            }
+        }
+    }
+    work.dates = inputs.seasons.iter().map(|s| s.scenes.len()).sum();
+    work
 }
 
-/// The hash of everything that decides what a map shows and says.
-pub(crate) fn hash(
-    recipe: &Recipe,
-    model_sha256: Option<&str>,
-    aoi: &Aoi,
-    grid: &Grid,
-    source: &Description,
-    inputs: &Inputs,
-) -> String {
-    let everything = serde_json::json!({
-        "algorithm": ALGORITHM_VERSION,
-        "recipe": recipe.canonical,
-        "model": model_sha256,
-        "area": aoi.to_geojson_geometry(),
-        "grid": grid,
-        // Its words stand in the item: a new note or attribution must reach the pages.
-        "source": [&source.name, &source.title, &source.attribution, &source.licence],
-        "note": source.note,
-        "synthetic": source.synthetic,
-        "inputs": inputs,
-    });
-    ContentHash::of_bytes(everything.to_string().as_bytes()).to_string()
+/// Which share of the second box the first one covers.
+fn overlap(over: [f64; 4], of: [f64; 4]) -> f64 {
+    let side = |low: usize, high: usize| {
+        let length = (over[high].min(of[high]) - over[low].max(of[low])).max(0.0);
+        (length / (of[high] - of[low]).max(1e-12)).min(1.0)
+    };
+    side(0, 2) * side(1, 3)
 }
 
 /// The scenes of a plan, season by season.
@@ -122,4 +159,23 @@ pub(crate) fn scenes(inputs: &Inputs) -> Vec<InputScene> {
         }
     }
     list
+}
+
+/// An area without a pixel is smaller than one, or lies between their centres.
+pub(crate) fn refuse_without_pixels(
+    aoi: &Aoi,
+    outline: &Outline,
+    grid: &Grid,
+    windows: &[Window],
+) -> Result<(), TaskError> {
+    let some = windows
+        .iter()
+        .any(|window| outline.coverage(grid, *window).iter().any(|inside| *inside));
+    if some {
+        return Ok(());
+    }
+    Err(TaskError::NoPixels {
+        area: aoi.name.clone(),
+        resolution: grid.resolution,
+    })
 }

@@ -72,6 +72,58 @@ pub struct Doubtful {
     pub tie_ha: f64,
 }
 
+impl Statistics {
+    /// The statistics of an area from those of its tiles, which share no pixel. The median of the observations is that
+    /// of the tiles' medians, each as heavy as its tile; how the map compares with a truth is not added up.
+    ///
+    /// # Panics
+    /// Without a tile.
+    pub(crate) fn sum(area: &str, tiles: &[Statistics]) -> Self {
+        let mut sum = tiles.first().expect("an area has a tile").clone();
+        area.clone_into(&mut sum.area);
+        sum.reference = None;
+        for tile in &tiles[1..] {
+            sum.area_ha += tile.area_ha;
+            sum.observed_ha += tile.observed_ha;
+            for (class, more) in sum.classes.iter_mut().zip(&tile.classes) {
+                class.pixels += more.pixels;
+                class.hectares += more.hectares;
+            }
+            sum.observations.min = sum.observations.min.min(tile.observations.min);
+            sum.observations.max = sum.observations.max.max(tile.observations.max);
+            if let (Some(sum), Some(more)) = (&mut sum.doubtful, &tile.doubtful) {
+                sum.thin_ha = round(sum.thin_ha + more.thin_ha, 2);
+                sum.tie_ha = round(sum.tie_ha + more.tie_ha, 2);
+            }
+        }
+        let mapped: u64 = sum.classes.iter().map(|c| c.pixels).sum();
+        for class in &mut sum.classes {
+            class.hectares = round(class.hectares, 2);
+            class.percent = round(100.0 * class.pixels as f64 / mapped.max(1) as f64, 2);
+        }
+        let mut medians: Vec<(u8, f64)> = tiles
+            .iter()
+            .map(|t| (t.observations.median, t.observed_ha))
+            .collect();
+        medians.sort_unstable_by_key(|(median, _)| *median);
+        let mut below = 0.0;
+        let middle = medians.iter().find(|(_, hectares)| {
+            below += hectares;
+            below * 2.0 >= sum.observed_ha
+        });
+        sum.observations.median = middle.map_or(0, |(median, _)| *median);
+        let confident = tiles
+            .iter()
+            .filter_map(|t| Some((t.confidence_mean?, t.observed_ha)));
+        let (weighted, weight) =
+            confident.fold((0.0, 0.0), |(a, b), (mean, ha)| (a + mean * ha, b + ha));
+        sum.confidence_mean = (weight > 0.0).then(|| round(weighted / weight, 3));
+        sum.area_ha = round(sum.area_ha, 2);
+        sum.observed_ha = round(sum.observed_ha, 2);
+        sum
+    }
+}
+
 /// Counts codes while blocks come in.
 pub(crate) struct Counter {
     map: [u64; 256],

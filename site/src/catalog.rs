@@ -79,6 +79,9 @@ pub(crate) struct Properties {
     pub(crate) area: String,
     #[serde(rename = "geocrop:area_name")]
     pub(crate) area_name: String,
+    /// The large area that this one is a tile of: shown with it, and not by itself.
+    #[serde(default, rename = "geocrop:part_of")]
+    pub(crate) part_of: Option<String>,
     #[serde(default, rename = "geocrop:area_kind")]
     pub(crate) area_kind: Option<String>,
     #[serde(rename = "geocrop:period")]
@@ -278,6 +281,9 @@ pub(crate) fn read(store: &Store) -> Result<Catalog, SiteError> {
         let collection: Links = require(store, &collection_key)?;
         for item_key in targets(&collection, &collection_key, "item") {
             let layer = layer(store, item_key, collection.title.as_deref())?;
+            if layer.properties.part_of.is_some() {
+                continue;
+            }
             let area = catalog
                 .areas
                 .entry(layer.properties.area.clone())

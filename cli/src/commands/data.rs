@@ -1,8 +1,8 @@
 //! `geocrop data pull|list`: data sets that others made, fetched and checked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use geocrop_source::datasets::{Datasets, Fetched};
 
 use crate::args::DataPull;
@@ -78,6 +78,22 @@ pub(crate) fn fetch_network(config: &Config) -> Result<()> {
         datasets(config)?.pull(NETWORK, &|_, _| {})?;
     }
     Ok(())
+}
+
+/// The file of outlines that a data set holds, fetched; `None` when no data set has that name.
+pub(crate) fn outlines(config: &Config, name: &Path) -> Result<Option<PathBuf>> {
+    let (Some(name), true) = (name.to_str(), config.path("datasets").exists()) else {
+        return Ok(None);
+    };
+    let datasets = datasets(config)?;
+    let Ok(set) = datasets.get(name) else {
+        return Ok(None);
+    };
+    let Some(file) = set.files.iter().find(|f| f.path.ends_with(".geojson")) else {
+        bail!("the data set {name} holds no outlines (no *.geojson)");
+    };
+    datasets.pull(name, &|_, _| {})?;
+    Ok(Some(datasets.folder().join(&file.path)))
 }
 
 /// The folder in which a source's data sets lie, after fetching those that it names.

@@ -7,11 +7,14 @@ mod demo;
 mod doctor;
 mod precompute;
 mod predict;
+mod reproduce;
 mod site;
 mod train;
 mod user;
 
 use anyhow::Result;
+
+pub(crate) use precompute::Budget;
 
 use crate::args::{Args, Command, Data, Places, Precompute, Site, User};
 use crate::config::Config;
@@ -23,6 +26,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Demo(args) => demo::run(&args, &config),
         Command::Precompute(Precompute::Plan(args)) => precompute::plan(&args, config),
         Command::Precompute(Precompute::Run(args)) => precompute::run(&args, config),
+        Command::Reproduce(args) => reproduce::run(&args, config),
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Composite(args) => composite::run(&args),

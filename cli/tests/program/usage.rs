@@ -8,6 +8,7 @@ fn every_command_has_help_with_an_example() {
         vec!["demo"],
         vec!["precompute", "plan"],
         vec!["precompute", "run"],
+        vec!["reproduce"],
         vec!["train"],
         vec!["predict"],
         vec!["composite"],

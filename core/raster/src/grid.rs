@@ -198,6 +198,16 @@ impl Grid {
         }
     }
 
+    /// The window that is the whole grid.
+    pub fn window(&self) -> Window {
+        Window {
+            x: 0,
+            y: 0,
+            width: self.width,
+            height: self.height,
+        }
+    }
+
     /// Cuts the grid into blocks of `size` pixels, row by row; blocks at the right and lower edge are smaller.
     ///
     /// # Panics

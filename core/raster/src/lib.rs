@@ -16,21 +16,26 @@ mod ffi;
 mod grid;
 mod image;
 mod location;
+mod mosaic;
 mod picture;
 mod read;
+mod resample;
 mod setup;
 mod stats;
 mod tiles;
 mod warp;
 mod write;
 
-pub use aoi::{Aoi, AoiError, AoiLimits};
+pub use aoi::{Aoi, AoiError, AoiLimits, Outline};
 pub use crs::{Crs, Projection};
 pub use error::{RasterError, Result};
 pub use grid::{Bounds, Grid, Window};
+pub use mosaic::write_vrt;
 pub use picture::picture_png;
 pub use read::{BandInfo, RasterInfo, RasterReader, Resampling};
 pub use setup::configure;
 pub use stats::{histogram, sample};
-pub use tiles::{TILE_SIZE, TileReport, TileResampling, TileSpec, write_pmtiles};
+pub use tiles::{
+    TILE_SIZE, TileReport, TileResampling, TileSpec, write_mosaic_pmtiles, write_pmtiles,
+};
 pub use write::{BlockWriter, CogSpec, Overviews, Palette, PlainSample, write_plain};

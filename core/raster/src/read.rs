@@ -13,6 +13,7 @@ use crate::error::{RasterError, Result};
 use crate::ffi::{self, Message};
 use crate::grid::{Bounds, Grid, Window};
 use crate::location::Location;
+use crate::resample::{Between, Lattice, NorthUp, Part, resample};
 use crate::setup;
 use crate::warp::warp;
 
@@ -29,6 +30,17 @@ pub enum Resampling {
     Mode,
     /// Cubic convolution over sixteen: for continuous rasters where edges matter.
     Cubic,
+}
+
+impl Resampling {
+    /// Those that need no more of the source than the pixels around a place.
+    fn between(self) -> Option<Between> {
+        match self {
+            Self::Nearest => Some(Between::Nearest),
+            Self::Bilinear => Some(Between::Bilinear),
+            _ => None,
+        }
+    }
 }
 
 /// What a file says about one of its bands.
@@ -424,6 +436,11 @@ impl OpenRaster {
             }
             return Ok(pixels);
         }
+        if let Some(between) = resampling.between()
+            && let Some(resampled) = self.resample(number, nodata, missing, grid, between)?
+        {
+            return Ok(resampled);
+        }
         if self.apart(grid)? {
             return Ok(empty());
         }
@@ -440,6 +457,50 @@ impl OpenRaster {
             }
         })?;
         Ok(warped.into_iter().next().unwrap_or_else(empty))
+    }
+
+    /// The band on a grid in another coordinate system or of finer pixels; `None` where that is GDAL's business: a
+    /// raster that is turned, finer than the grid, or partly outside what can be projected.
+    fn resample(
+        &self,
+        number: usize,
+        nodata: Option<f64>,
+        missing: &[f64],
+        grid: &Grid,
+        between: Between,
+    ) -> Result<Option<Array2<f32>>> {
+        /// Up to so many source pixels for one of the grid, no source pixel is passed over. Projection alone stretches
+        /// pixels by 1.1 in Zimbabwe and 1.4 in Belgium.
+        const STILL_BETWEEN: f64 = 2.0;
+        let (Some(crs), Some(source)) = (self.crs, NorthUp::of(self.geo_transform)) else {
+            return Ok(None);
+        };
+        let Ok(lattice) = Lattice::of(grid, crs) else {
+            return Ok(None);
+        };
+        let nodes = lattice.on(&source);
+        if between == Between::Bilinear && nodes.shrinking(&lattice) >= STILL_BETWEEN {
+            return Ok(None);
+        }
+        let Some(window) = nodes.window(self.width, self.height) else {
+            return Ok(Some(Array2::from_elem((grid.height, grid.width), f32::NAN)));
+        };
+        let band = self.band(number)?;
+        let size = (window.width, window.height);
+        let mut pixels = self.delivered(number, || {
+            band.read_as::<f32>(
+                (window.x as isize, window.y as isize),
+                size,
+                size,
+                Some(ResampleAlg::NearestNeighbour),
+            )
+        })?;
+        leave_out(pixels.data_mut().iter_mut(), nodata, missing);
+        let part = Part {
+            values: pixels.data(),
+            window,
+        };
+        Ok(Some(resample(&lattice, &nodes, &part, between)))
     }
 
     /// Runs a read and makes sure that what came back is what the file holds.

@@ -91,7 +91,21 @@ pub fn write_pmtiles(
     spec: &TileSpec,
     progress: &dyn Fn(usize, usize) -> bool,
 ) -> Result<TileReport> {
-    let pyramid = Pyramid::of(cog)?;
+    write_mosaic_pmtiles(&[cog.to_owned()], destination, spec, progress)
+}
+
+/// As [`write_pmtiles`], of several rasters of one kind that lie beside each other: the tiles of a large area. Where
+/// they overlap, the first one with data is seen.
+///
+/// # Errors
+/// As [`write_pmtiles`], and when there is no raster.
+pub fn write_mosaic_pmtiles(
+    cogs: &[PathBuf],
+    destination: &Path,
+    spec: &TileSpec,
+    progress: &dyn Fn(usize, usize) -> bool,
+) -> Result<TileReport> {
+    let pyramid = Mosaic::of(cogs, destination)?;
     let plan = Plan::of(&pyramid, spec.max_zoom);
     let scratch = scratch_folder(folder_of(destination))?;
     let archive = scratch.path().join("tiles.pmtiles");
@@ -224,6 +238,47 @@ impl Pyramid {
     }
 }
 
+/// Rasters side by side, seen as one.
+struct Mosaic {
+    parts: Vec<Pyramid>,
+    /// West, south, east, north in degrees.
+    lonlat: [f64; 4],
+    /// The same in Web Mercator.
+    mercator: Bounds,
+    /// Mercator metres per pixel of the finest part.
+    pixel: f64,
+}
+
+impl Mosaic {
+    fn of(cogs: &[PathBuf], destination: &Path) -> Result<Self> {
+        let parts = cogs
+            .iter()
+            .map(|cog| Pyramid::of(cog))
+            .collect::<Result<Vec<_>>>()?;
+        let Some(first) = parts.first() else {
+            return Err(RasterError::write(
+                destination,
+                "there is no raster to draw",
+            ));
+        };
+        let (mut lonlat, mut mercator, mut pixel) = (first.lonlat, first.mercator, first.pixel);
+        for part in &parts[1..] {
+            for side in [0, 1] {
+                lonlat[side] = lonlat[side].min(part.lonlat[side]);
+                lonlat[side + 2] = lonlat[side + 2].max(part.lonlat[side + 2]);
+            }
+            mercator = mercator.union(&part.mercator);
+            pixel = pixel.min(part.pixel);
+        }
+        Ok(Self {
+            parts,
+            lonlat,
+            mercator,
+            pixel,
+        })
+    }
+}
+
 /// Web Mercator's y of a latitude.
 fn northing(latitude: f64) -> f64 {
     RADIUS * (PI / 4.0 + latitude.to_radians() / 2.0).tan().ln()
@@ -249,7 +304,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(pyramid: &Pyramid, max_zoom: Option<u8>) -> Self {
+    fn of(pyramid: &Mosaic, max_zoom: Option<u8>) -> Self {
         let Bounds {
             min_x,
             min_y,
@@ -287,17 +342,21 @@ impl Plan {
     }
 }
 
-/// Draws tiles on one thread, keeping the versions of the raster open that it meets.
+/// Draws tiles on one thread, keeping the versions of the rasters open that it meets.
 struct Drawer<'a> {
-    pyramid: &'a Pyramid,
+    mosaic: &'a Mosaic,
     resampling: Resampling,
-    versions: HashMap<usize, Dataset>,
+    /// By part and level.
+    versions: HashMap<(usize, usize), Dataset>,
 }
 
+/// Versions that a thread keeps open: those of a few parts that meet in a tile.
+const OPEN: usize = 16;
+
 impl<'a> Drawer<'a> {
-    fn new(pyramid: &'a Pyramid, resampling: TileResampling) -> Self {
+    fn new(mosaic: &'a Mosaic, resampling: TileResampling) -> Self {
         Self {
-            pyramid,
+            mosaic,
             resampling: match resampling {
                 TileResampling::Nearest => Resampling::Nearest,
                 TileResampling::Bilinear => Resampling::Bilinear,
@@ -308,12 +367,6 @@ impl<'a> Drawer<'a> {
 
     /// The tile's PNG; `None` when it shows no data.
     fn draw(&mut self, tile: Tile) -> Result<Option<Vec<u8>>> {
-        let Pyramid {
-            path,
-            style,
-            nodata,
-            ..
-        } = self.pyramid;
         let resolution = tile_pixel(tile.coord.z());
         let edge = resolution * TILE_SIZE as f64;
         let grid = Grid {
@@ -324,27 +377,58 @@ impl<'a> Drawer<'a> {
             width: TILE_SIZE,
             height: TILE_SIZE,
         };
-        let level = self.pyramid.level_for(resolution);
-        let version = match self.versions.entry(level) {
+        let bounds = grid.bounds();
+        let mut seen: Option<Vec<Vec<Option<u8>>>> = None;
+        for number in 0..self.mosaic.parts.len() {
+            if !self.mosaic.parts[number].mercator.intersects(&bounds) {
+                continue;
+            }
+            let bands = self.part(number, &grid)?;
+            match &mut seen {
+                None => seen = Some(bands),
+                Some(seen) => {
+                    for (old, new) in seen.iter_mut().flatten().zip(bands.iter().flatten()) {
+                        *old = old.or(*new);
+                    }
+                }
+            }
+        }
+        let first = &self.mosaic.parts[0];
+        match seen {
+            Some(bands) => first.style.png(&first.path, &bands, (TILE_SIZE, TILE_SIZE)),
+            None => Ok(None),
+        }
+    }
+
+    /// What one raster shows of a tile: the values of each band.
+    fn part(&mut self, number: usize, grid: &Grid) -> Result<Vec<Vec<Option<u8>>>> {
+        let pyramid = &self.mosaic.parts[number];
+        let level = pyramid.level_for(grid.resolution);
+        if self.versions.len() >= OPEN && !self.versions.contains_key(&(number, level)) {
+            self.versions.clear();
+        }
+        let version = match self.versions.entry((number, level)) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(open_file(path, level.checked_sub(1))?)
+                entry.insert(open_file(&pyramid.path, level.checked_sub(1))?)
             }
         };
-        let numbers: Vec<usize> = (1..=style.bands()).collect();
+        let numbers: Vec<usize> = (1..=pyramid.style.bands()).collect();
         let (warped, messages) = ffi::watch(|| {
-            let nodata = nodata.map(f64::from);
-            warp(version, &numbers, nodata, &grid, self.resampling)
+            let nodata = pyramid.nodata.map(f64::from);
+            warp(version, &numbers, nodata, grid, self.resampling)
         });
         let warped = warped.map_err(|error| {
             let said = messages.into_iter().find(|message| message.failure);
-            RasterError::draw(path, said.map_or_else(|| error.to_string(), |m| m.text))
+            RasterError::draw(
+                &pyramid.path,
+                said.map_or_else(|| error.to_string(), |m| m.text),
+            )
         })?;
         let value = |&pixel: &f32| (!pixel.is_nan()).then(|| pixel.round() as u8);
-        let bands: Vec<Vec<Option<u8>>> = warped
+        Ok(warped
             .iter()
             .map(|band| band.iter().map(value).collect())
-            .collect();
-        style.png(path, &bands, (TILE_SIZE, TILE_SIZE))
+            .collect())
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use geo::{Contains, Point};
-use geocrop_raster::{Aoi, AoiError, AoiLimits, Crs, Grid};
+use geocrop_raster::{Aoi, AoiError, AoiLimits, Crs, Grid, Window};
 use proptest::prelude::*;
 
 const SQUARE: &str =
@@ -292,6 +292,44 @@ fn coverage_holds_the_pixels_whose_centre_is_inside() {
         }
         assert!(covered.iter().any(|&inside| inside));
     }
+}
+
+#[test]
+fn windows_of_a_grid_together_cover_what_the_whole_does_and_only_touched_ones_hold_pixels() {
+    let shape = polygon(
+        "[[30,-18],[30.1,-18],[30.1,-17.9],[30,-17.9],[30,-18]],\
+         [[30.02,-17.97],[30.03,-17.92],[30.08,-17.93],[30.02,-17.97]]",
+    );
+    let aoi = parse(&shape).unwrap();
+    let grid = degrees(97, 83);
+    let whole = aoi.coverage(&grid).unwrap();
+    let outline = aoi.outline(grid.crs).unwrap();
+    let (mut touched, mut windows) = (0, 0);
+    for window in grid.blocks(7) {
+        let part = outline.coverage(&grid, window);
+        let same = whole.slice(ndarray::s![
+            window.y..window.y + window.height,
+            window.x..window.x + window.width
+        ]);
+        assert_eq!(part, same, "{window}");
+        let touches = outline.touches(&grid.sub(window).bounds());
+        assert!(touches || part.iter().all(|inside| !inside), "{window}");
+        touched += usize::from(touches);
+        windows += 1;
+    }
+    assert!(
+        (20..windows - 20).contains(&touched),
+        "{touched} of {windows}"
+    );
+    // A box that holds all of it, and one beside it.
+    assert!(outline.touches(&grid.padded(5).bounds()));
+    let far = Window {
+        x: 500,
+        y: 0,
+        width: 9,
+        height: 9,
+    };
+    assert!(!outline.touches(&grid.sub(far).bounds()));
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Kind {
 }
 
 /// How the scenes are found.
-#[derive(Serialize, Debug, Clone, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "lowercase", tag = "type")]
 pub enum Api {
     /// `/search` of a STAC API.
@@ -95,7 +95,7 @@ pub enum Method {
 }
 
 /// What a source holds, where, and under which terms.
-#[derive(Serialize, Debug, Clone, PartialEq)]
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 pub struct Description {
     /// Short name: letters, digits, `-`, `_`.
     pub name: String,
@@ -140,7 +140,7 @@ pub struct Description {
 }
 
 /// How a band's numbers are meant: `value = number * scale + offset`.
-#[derive(Serialize, Debug, Clone, Copy, PartialEq)]
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq)]
 pub struct Encoding {
     /// Multiplier.
     pub scale: Option<f64>,
@@ -151,7 +151,7 @@ pub struct Encoding {
 }
 
 /// A raster beside the scenes.
-#[derive(Serialize, Debug, Clone, PartialEq)]
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 pub struct AncillaryDescription {
     /// Where its values are.
     pub input: AncillaryInput,
@@ -166,7 +166,7 @@ pub struct AncillaryDescription {
 }
 
 /// Where the values of a raster beside the scenes are.
-#[derive(Serialize, Debug, Clone, PartialEq)]
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum AncillaryInput {
     /// One raster for all times.

@@ -142,6 +142,41 @@ impl Source {
         })
     }
 
+    /// No source in particular, for plans that assume their scenes. Any search of it fails.
+    pub fn unknown() -> Self {
+        let place = Location::File(std::path::PathBuf::from("no imagery was named"));
+        let description = Description::bare("any source", &place.to_string(), Api::Static);
+        Self {
+            description,
+            base: place.clone(),
+            root: place,
+            http: Arc::new(Http::new(Network::default())),
+        }
+    }
+
+    /// A source as it was when a task was planned, for making the task again from inputs that are known. `base` is what
+    /// [`Source::base_address`] said then; nothing is searched and nothing needs to be there.
+    ///
+    /// # Errors
+    /// When `base` is neither a path nor an address.
+    pub fn remembered(description: Description, base: &str) -> Result<Self, SourceError> {
+        let place = Location::typed(base).map_err(|reason| SourceError::Location {
+            location: base.to_owned(),
+            reason,
+        })?;
+        Ok(Self {
+            description,
+            base: place.clone(),
+            root: place,
+            http: Arc::new(Http::new(Network::default())),
+        })
+    }
+
+    /// The document whose folder the description's relative paths start from.
+    pub fn base_address(&self) -> String {
+        self.base.to_string()
+    }
+
     /// What the source holds and under which terms.
     pub fn description(&self) -> &Description {
         &self.description

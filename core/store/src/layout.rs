@@ -10,7 +10,10 @@
 //! layers/<recipe>/<period>/<area>-observations.tif
 //! layers/<recipe>/<period>/<area>.<hash>.pmtiles    a new name for new bytes
 //! layers/<recipe>/<period>/<area>.stats.json
+//! layers/<recipe>/<period>/<area>.lock.json         what it was made of: enough to make it again
+//! layers/<recipe>/<period>/<area>.vrt               of a large area: its tiles as one raster
 //! jobs/<tenant>/<job>/<the same files>
+//! plans/<recipe>/<period>/<area>.json               the lock of a task that is planned and not done; private
 //! ```
 
 use std::fmt;
@@ -22,6 +25,7 @@ use crate::{ContentHash, StoreError};
 
 const LAYERS: &str = "layers";
 const JOBS: &str = "jobs";
+const PLANS: &str = "plans";
 const COLLECTION: &str = "collection.json";
 const CATALOG: &str = "catalog.json";
 
@@ -283,11 +287,28 @@ impl ResultKeys {
         self.key(".stats.json")
     }
 
+    /// What the map was made of.
+    pub fn lock(&self) -> String {
+        self.key(".lock.json")
+    }
+
+    /// The tiles of a large area as one raster.
+    pub fn mosaic(&self) -> String {
+        self.key(".vrt")
+    }
+
+    /// The lock of the task while it is planned and not done; `None` for a job, whose inputs are searched when it runs.
+    pub fn plan(&self) -> Option<String> {
+        let layer = self.base.strip_prefix(LAYERS)?;
+        Some(format!("{PLANS}{layer}/{}.json", self.area))
+    }
+
     /// The key of a file of this result by its bare name; `None` for a name that the layout does not have.
     pub fn file(&self, name: &str) -> Option<String> {
         let suffix = name.strip_prefix(self.area.as_str())?;
         let known = match suffix {
-            ".json" | ".tif" | "-confidence.tif" | "-observations.tif" | ".stats.json" => true,
+            ".json" | ".tif" | "-confidence.tif" | "-observations.tif" | ".stats.json"
+            | ".lock.json" | ".vrt" => true,
             _ => is_tiles_suffix(suffix),
         };
         known.then(|| self.key(suffix))

@@ -20,7 +20,7 @@ pub(crate) use tally::Tally;
 pub(crate) fn block_size(classes: usize, budget_mb: usize) -> usize {
     let planes = classes * (2 * rayon::current_num_threads()).max(6);
     let bytes = Tally::bytes_per_pixel(classes) + planes * size_of::<f32>();
-    let side = ((budget_mb.max(32) * 1024 * 1024 / bytes) as f64).sqrt() as usize;
+    let side = ((budget_mb.max(16) * 1024 * 1024 / bytes) as f64).sqrt() as usize;
     (side / 64 * 64).clamp(64, 1024)
 }
 

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests may
 
 mod composites;
+mod frozen;
 mod labels;
+mod large;
 mod native;
 mod readers;
 mod support;

@@ -46,9 +46,9 @@ fn scenes_become_the_same_layer_as_labels_with_the_networks_name_in_it() {
     assert_eq!(published.item_key, "layers/dynamic-world/2024/valley.json");
     let item = bench.item(&published.item_key);
     let facts = &item.properties.extra;
-    assert_eq!(facts["geocrop:network"]["name"], "dynamic-world");
+    assert_eq!(facts["geocrop:model"]["name"], "dynamic-world");
     assert_eq!(
-        facts["geocrop:network"]["sha256"],
+        facts["geocrop:model"]["sha256"],
         "c4a38299f2c0a741682cbe48810d55afdc832ff451e3d3708082751fe655fcb1"
     );
     let notes = facts["geocrop:notes"].as_array().unwrap();
@@ -148,7 +148,14 @@ fn blocks_and_areas_cut_anywhere_have_the_very_classes_of_the_whole() {
         target: Target::Layer,
     };
     let (small, large) = (Bench::with_memory(128), Bench::with_memory(2048));
-    let blocks = |bench: &Bench| bench.engine.plan(&whole, &Progress::new()).unwrap().blocks;
+    let blocks = |bench: &Bench| {
+        bench
+            .engine
+            .planner()
+            .plan(&whole, &Progress::new())
+            .unwrap()
+            .blocks
+    };
     assert!(blocks(&large) == 1 && blocks(&small) > 1);
     large.make(&whole);
     small.make(&whole);

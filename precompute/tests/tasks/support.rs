@@ -103,20 +103,27 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::with_memory(256)
+        Self::with(|_| {})
     }
 
     pub(crate) fn with_memory(memory_mb: usize) -> Self {
+        Self::with(|options| options.memory_mb = memory_mb)
+    }
+
+    pub(crate) fn with(adjust: impl FnOnce(&mut EngineOptions)) -> Self {
         let store = tempfile::tempdir().unwrap();
         let scratch = tempfile::tempdir().unwrap();
+        let mut options = EngineOptions {
+            models: Some(project().join("models")),
+            datasets: shared().map(|dir| dir.join("data")),
+            scratch: scratch.path().to_owned(),
+            memory_mb: 256,
+            ..EngineOptions::default()
+        };
+        adjust(&mut options);
         let engine = Engine::new(
             Store::open(&store.path().display().to_string()).unwrap(),
-            EngineOptions {
-                models: Some(project().join("models")),
-                datasets: shared().map(|dir| dir.join("data")),
-                scratch: scratch.path().to_owned(),
-                memory_mb,
-            },
+            options,
         );
         Self {
             store,
@@ -128,7 +135,7 @@ impl Bench {
     pub(crate) fn make(&self, task: &Task) -> Published {
         match self.engine.run(task, &Progress::new()).unwrap() {
             Outcome::Done(map) => *map,
-            Outcome::Unchanged { item_key } => panic!("{item_key} is there already"),
+            other => panic!("{} is not made: {other:?}", task.name()),
         }
     }
 

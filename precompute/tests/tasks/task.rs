@@ -113,6 +113,7 @@ fn small_blocks_give_the_same_map_as_large_ones() {
     assert!(
         small
             .engine
+            .planner()
             .plan(&task, &Progress::new())
             .unwrap()
             .block_size

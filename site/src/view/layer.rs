@@ -202,8 +202,20 @@ fn downloads(layer: &Layer, files: &Files, store_href: &str) -> Vec<Download> {
         let key = layer.asset_key(name)?;
         Some(download(&key, title, hint, save, files, store_href))
     };
+    let whole = layer
+        .asset_key("map")
+        .is_some_and(|key| key.ends_with(".vrt"));
     [
-        asset("map", "Map", "Cloud-optimised GeoTIFF", true),
+        asset(
+            "map",
+            "Map",
+            if whole {
+                "GDAL virtual raster of its tiles"
+            } else {
+                "Cloud-optimised GeoTIFF"
+            },
+            !whole,
+        ),
         asset("confidence", "Confidence", "GeoTIFF, percent", true),
         asset(
             "observations",
@@ -213,6 +225,7 @@ fn downloads(layer: &Layer, files: &Files, store_href: &str) -> Vec<Download> {
         ),
         asset("tiles", "Map tiles", "PMTiles", true),
         asset("statistics", "Statistics", "JSON", false),
+        asset("lock", "Lock", "JSON, enough to make this map again", false),
         Some(download(
             &layer.key,
             "STAC item",

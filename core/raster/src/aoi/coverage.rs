@@ -6,7 +6,7 @@ use ndarray::Array2;
 use super::{Aoi, validity};
 use crate::crs::{Crs, Projection};
 use crate::error::Result;
-use crate::grid::{Bounds, Grid};
+use crate::grid::{Bounds, Grid, Window};
 
 /// Edges are followed in steps of at most so many degrees (about 2 km): the straight line between two steps then stays
 /// within centimetres of the true edge in the projections that fit the place.
@@ -60,52 +60,17 @@ impl Aoi {
     /// # Errors
     /// When the area reaches to where the grid's CRS is not defined.
     pub fn coverage(&self, grid: &Grid) -> Result<Array2<bool>> {
-        // In units of pixels, with 0/0 at the centre of the first one.
-        let column = |x: f64| (x - grid.x0) / grid.resolution - 0.5;
-        let row = |y: f64| (grid.y0 - y) / grid.resolution - 0.5;
-        let mut edges = Vec::new();
-        for (xs, ys) in self.projected(grid.crs)? {
-            let corners = || xs.iter().zip(&ys).map(|(&x, &y)| (column(x), row(y)));
-            for (from, to) in corners().zip(corners().skip(1)) {
-                // Downwards, whichever way the ring runs: neighbours that share the edge round alike.
-                let (top, bottom) = if from.1 <= to.1 {
-                    (from, to)
-                } else {
-                    (to, from)
-                };
-                let rows = |v: f64| v.ceil().clamp(0.0, grid.height as f64) as usize;
-                let (first, end) = (rows(top.1), rows(bottom.1));
-                if first < end {
-                    edges.push(Edge {
-                        first,
-                        end,
-                        top,
-                        bottom,
-                    });
-                }
-            }
-        }
-        edges.sort_unstable_by_key(|edge| edge.first);
-        let mut coming = edges.into_iter().peekable();
-        let mut active: Vec<Edge> = Vec::new();
-        let mut crossings = Vec::new();
-        let mut covered = Array2::from_elem((grid.height, grid.width), false);
-        for (line, mut pixels) in covered.outer_iter_mut().enumerate() {
-            active.retain(|edge| edge.end > line);
-            while let Some(edge) = coming.next_if(|edge| edge.first == line) {
-                active.push(edge);
-            }
-            crossings.clear();
-            crossings.extend(active.iter().map(|edge| edge.column_at(line as f64)));
-            crossings.sort_unstable_by(f64::total_cmp);
-            for pair in crossings.chunks_exact(2) {
-                let clip = |u: f64| u.ceil().clamp(0.0, grid.width as f64) as usize;
-                for pixel in clip(pair[0])..clip(pair[1]) {
-                    pixels[pixel] = true;
-                }
-            }
-        }
-        Ok(covered)
+        Ok(self.outline(grid.crs)?.coverage(grid, grid.window()))
+    }
+
+    /// The area's edges in a CRS, projected once for many questions.
+    ///
+    /// # Errors
+    /// When the area reaches to where the CRS is not defined.
+    pub fn outline(&self, crs: Crs) -> Result<Outline> {
+        Ok(Outline {
+            rings: self.projected(crs)?,
+        })
     }
 
     /// All rings in a CRS, with intermediate points: x and y of each.
@@ -135,6 +100,121 @@ impl Aoi {
             .sum();
         STEP_DEGREES.max(total / MOST_STEPS)
     }
+}
+
+/// The edges of an area in a projected CRS, from [`Aoi::outline`].
+#[derive(Debug, Clone)]
+pub struct Outline {
+    /// x and y of each ring, with points between the corners.
+    rings: Vec<(Vec<f64>, Vec<f64>)>,
+}
+
+impl Outline {
+    /// As [`Aoi::coverage`], for one window of a grid in the outline's CRS. Windows together are the whole: no pixel
+    /// depends on how a grid is cut.
+    pub fn coverage(&self, grid: &Grid, window: Window) -> Array2<bool> {
+        // In units of pixels, with 0/0 at the centre of the first one.
+        let column = |x: f64| (x - grid.x0) / grid.resolution - 0.5;
+        let row = |y: f64| (grid.y0 - y) / grid.resolution - 0.5;
+        let mut edges = Vec::new();
+        for (xs, ys) in &self.rings {
+            let corners = || xs.iter().zip(ys).map(|(&x, &y)| (column(x), row(y)));
+            for (from, to) in corners().zip(corners().skip(1)) {
+                // Downwards, whichever way the ring runs: neighbours that share the edge round alike.
+                let (top, bottom) = if from.1 <= to.1 {
+                    (from, to)
+                } else {
+                    (to, from)
+                };
+                let rows =
+                    |v: f64| (v.ceil() - window.y as f64).clamp(0.0, window.height as f64) as usize;
+                let (first, end) = (rows(top.1), rows(bottom.1));
+                if first < end {
+                    edges.push(Edge {
+                        first,
+                        end,
+                        top,
+                        bottom,
+                    });
+                }
+            }
+        }
+        edges.sort_unstable_by_key(|edge| edge.first);
+        let mut coming = edges.into_iter().peekable();
+        let mut active: Vec<Edge> = Vec::new();
+        let mut crossings = Vec::new();
+        let mut covered = Array2::from_elem((window.height, window.width), false);
+        for (line, mut pixels) in covered.outer_iter_mut().enumerate() {
+            active.retain(|edge| edge.end > line);
+            while let Some(edge) = coming.next_if(|edge| edge.first == line) {
+                active.push(edge);
+            }
+            crossings.clear();
+            crossings.extend(
+                active
+                    .iter()
+                    .map(|edge| edge.column_at((line + window.y) as f64)),
+            );
+            crossings.sort_unstable_by(f64::total_cmp);
+            for pair in crossings.chunks_exact(2) {
+                let clip =
+                    |u: f64| (u.ceil() - window.x as f64).clamp(0.0, window.width as f64) as usize;
+                for pixel in clip(pair[0])..clip(pair[1]) {
+                    pixels[pixel] = true;
+                }
+            }
+        }
+        covered
+    }
+
+    /// Whether the area and a box share more than their edges. Cheap: nothing is rasterised.
+    pub fn touches(&self, bounds: &Bounds) -> bool {
+        let Bounds {
+            min_x,
+            min_y,
+            max_x,
+            max_y,
+        } = *bounds;
+        let centre = (f64::midpoint(min_x, max_x), f64::midpoint(min_y, max_y));
+        let mut inside = false;
+        for (xs, ys) in &self.rings {
+            let corners = || xs.iter().copied().zip(ys.iter().copied());
+            for (from, to) in corners().zip(corners().skip(1)) {
+                if crosses(from, to, bounds) {
+                    return true;
+                }
+                // No edge comes in: the box is inside or outside as a whole, which its centre tells.
+                if (from.1 > centre.1) != (to.1 > centre.1) {
+                    let x = from.0 + (centre.1 - from.1) * (to.0 - from.0) / (to.1 - from.1);
+                    inside ^= x > centre.0;
+                }
+            }
+        }
+        inside
+    }
+}
+
+/// Whether a line comes inside a box (Liang and Barsky 1984: the part of the line between all four edges is not empty).
+fn crosses(from: (f64, f64), to: (f64, f64), bounds: &Bounds) -> bool {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let (mut enter, mut leave) = (0.0_f64, 1.0_f64);
+    for (step, gap) in [
+        (-dx, from.0 - bounds.min_x),
+        (dx, bounds.max_x - from.0),
+        (-dy, from.1 - bounds.min_y),
+        (dy, bounds.max_y - from.1),
+    ] {
+        if step == 0.0 {
+            if gap <= 0.0 {
+                return false;
+            }
+        } else if step < 0.0 {
+            enter = enter.max(gap / step);
+        } else {
+            leave = leave.min(gap / step);
+        }
+    }
+    enter < leave
 }
 
 /// The corners of a ring with points between them, at most `step` degrees apart.

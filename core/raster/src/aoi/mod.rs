@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use geo::MultiPolygon;
 use serde_json::{Value, json};
 
+pub use coverage::Outline;
 pub use error::AoiError;
 
 /// One area, with a valid geometry in longitude and latitude.

@@ -1,0 +1,261 @@
+"""Ratios against the best peers, each pair measured in the same breath.
+
+The program and its peer run alternately on the same input with the same number of threads, so that whatever else the
+machine does falls on both. The ratio is that of the medians; the spread is the smallest and largest ratio of neighbours.
+Called by ./dev bench, which builds the program and installs the peers.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Worker:
+    """A program that does its work once for every line it reads."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        stderr=subprocess.DEVNULL)
+        self.what = self.read()["what"]
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.process.args[0]} ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def run(self):
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+
+class Command:
+    """A program that is started anew each time; its whole life is measured."""
+
+    def __init__(self, what, command, prepare):
+        self.what, self.command, self.prepare = what, command, prepare
+
+    def run(self):
+        self.prepare()
+        start = time.perf_counter()
+        process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{self.command[0]} failed:\n{said.decode()}")
+        return {"seconds": time.perf_counter() - start, "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                "peak_mb": usage.ru_maxrss / 1024}
+
+    def close(self):
+        pass
+
+
+def compare(name, ours, peer, repeat, least):
+    """One line of the table."""
+    ours.run(), peer.run()  # both warm
+    pairs = []
+    for k in range(repeat):
+        first, second = (ours, peer) if k % 2 else (peer, ours)
+        a, b = first.run(), second.run()
+        pairs.append((a, b) if first is ours else (b, a))
+    ours.close(), peer.close()
+
+    def middle(side, key):
+        return statistics.median(p[side][key] for p in pairs)
+
+    ratios = [b["seconds"] / a["seconds"] for a, b in pairs]
+    row = {"name": name, "peer": peer.what, "least": least, "repeat": repeat,
+           "ratio": middle(1, "seconds") / middle(0, "seconds"), "spread": [min(ratios), max(ratios)],
+           "cpu_ratio": middle(1, "cpu_seconds") / max(middle(0, "cpu_seconds"), 1e-9)}
+    for side, who in ((0, "ours"), (1, "peers")):
+        row[who] = {key: middle(side, key) for key in ("seconds", "cpu_seconds", "peak_mb")}
+        if "bytes" in pairs[0][side]:
+            row[who]["bytes"] = pairs[0][side]["bytes"]
+    show(row)
+    return row
+
+
+def show(row):
+    ours, peers = row["ours"], row["peers"]
+    verdict = "" if row["ratio"] >= row["least"] else "   BELOW THE BAR"
+    print(f"{row['name']:14} {ours['seconds']:8.3f} s against {peers['seconds']:8.3f} s: "
+          f"{row['ratio']:5.2f} x ({row['spread'][0]:.2f} to {row['spread'][1]:.2f}), at least {row['least']} x; "
+          f"processor time {row['cpu_ratio']:.2f} x; "
+          f"{ours['peak_mb']:.0f} MB against {peers['peak_mb']:.0f} MB{verdict}", flush=True)
+    if "bytes" in ours:
+        print(f"{'':14} {ours['bytes']:,} bytes against {peers['bytes']:,}")
+    print(f"{'':14} peer: {row['peer']}", flush=True)
+
+
+def python(*command):
+    print(f"making input: {os.path.basename(command[0])}", file=sys.stderr)
+    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Benches:
+    def __init__(self, a):
+        self.a = a
+        self.scripts = os.path.join(a.shared, "bench")
+
+    def path(self, *parts):
+        return os.path.join(self.a.work, *parts)
+
+    def peer(self, what, folder, *more):
+        return Worker([sys.executable, os.path.join(HERE, "reference.py"), what, "--shared", self.a.shared, "--dir",
+                       folder, "--threads", str(self.a.threads), *more])
+
+    def ours(self, what, *more):
+        return Worker([self.a.benches[what], *more, "--threads", str(self.a.threads)])
+
+    def compare(self, name, ours, peer, least):
+        return compare(name, ours, peer, self.a.repeat, least)
+
+    def make_trees(self):
+        folder = self.path("trees")
+        if not os.path.exists(os.path.join(folder, "proba.npy")):
+            table = os.path.join(self.a.shared, "data/deafrica/south_eastern_training.txt")
+            python(os.path.join(self.scripts, "predict_xgboost.py"), "--make", table, "--dir", folder)
+        return folder
+
+    def trees(self):
+        folder = self.make_trees()
+        for package, least in (("xgboost", 10), ("onedal", 3)):
+            ours = self.ours("trees", "--model", os.path.join(folder, "model.json"), "--features",
+                             os.path.join(folder, "features.npy"))
+            yield self.compare("trees", ours, self.peer("trees", folder, "--package", package), least)
+
+    def geomad(self):
+        folder = self.path("geomad")
+        if not os.path.exists(os.path.join(folder, "count.npy")):
+            python(os.path.join(self.scripts, "geomedian_hdstats.py"), "--save", folder, "--packages", "geomad",
+                   "--threads", "2", "--repeat", "1")
+        ours = self.ours("geomad", "--stack", os.path.join(folder, "stack.npy"), "--eps", "1e-5")
+        yield self.compare("geomad", ours, self.peer("geomad", folder), 6)
+
+    def network(self):
+        import numpy as np
+
+        folder = self.path("network")
+        scene = os.path.join(folder, "scene.npy")
+        if not os.path.exists(scene):
+            os.makedirs(folder, exist_ok=True)
+            golden = os.path.join(self.a.shared, "data/dynamicworld/golden/2021-08-01.npz")
+            raw = np.load(golden)["raw"]
+            # The golden scene and its mirror images, so that no edge is sharper than in the scene.
+            row = np.concatenate([raw, raw[:, ::-1]] * 3, axis=1)[:, :500]
+            np.save(scene, np.ascontiguousarray(np.concatenate([row, row[::-1]] * 3, axis=0)[:500]))
+        ours = self.ours("network", "--model", os.path.join(self.a.shared, "data/dynamicworld/forward"), "--scene",
+                         scene)
+        yield self.compare("network", ours, self.peer("network", folder), 1)
+
+    def cog(self):
+        folder = self.path("cog")
+        source = os.path.join(folder, "classes_10980.tif")
+        if not os.path.exists(source):
+            python(os.path.join(self.scripts, "cog_write.py"), "--dir", folder, "--repeat", "1", "--methods", "gdal")
+        ours = self.ours("cog", "--source", source, "--out", self.path("cog"))
+        yield self.compare("cog", ours, self.peer("cog", folder), 1.5)
+
+    def task(self):
+        scenes, out, store = self.path("scenes"), self.path("task-python"), self.path("task-store")
+        if not os.path.exists(os.path.join(scenes, "ready")):
+            python(os.path.join(self.scripts, "pipeline_python.py"), "--make-scenes", "--scenes", scenes)
+            open(os.path.join(scenes, "ready"), "w").close()
+        model = os.path.join(self.make_trees(), "model.json")
+        files = self.describe_task(scenes, model)
+        ours = Command("geocrop precompute run", [
+            self.a.binary, "precompute", "run", "--recipe", os.path.join(HERE, "task.toml"), "--aoi", files["area"],
+            "--period", "2024", "--source", files["source"], "--store", store, "--models", files["models"],
+            "--memory", "192"], lambda: shutil.rmtree(store, ignore_errors=True))
+        peer = Command("pipeline_python.py with geomad", [
+            sys.executable, os.path.join(self.scripts, "pipeline_python.py"), "--scenes", scenes, "--model", model,
+            "--out", out, "--threads", str(self.a.threads)], lambda: None)
+        row = self.compare("whole task", ours, peer, 8)
+        row["same_class"] = self.agreement(os.path.join(store, "layers/bench-task/2024/bench.tif"),
+                                           os.path.join(out, "classes.tif"))
+        print(f"{'':14} memory {row['ours']['peak_mb'] / row['peers']['peak_mb']:.2f} of the peer's (at most 0.2); "
+              f"{100 * row['same_class']:.2f} % of pixels have the same class")
+        yield row
+
+    def describe_task(self, scenes, model):
+        """The source, the area and the model of the task, as files that the program reads."""
+        import rasterio
+        from rasterio.warp import transform
+
+        folder = self.path("task")
+        models = os.path.join(folder, "models", "bench", "1")
+        os.makedirs(models, exist_ok=True)
+        shutil.copy(model, os.path.join(models, "model.json"))
+        any_scene = next(f for f in sorted(os.listdir(scenes)) if f.endswith("_SCL.tif"))
+        with rasterio.open(os.path.join(scenes, any_scene)) as ds:
+            left, bottom, right, top = ds.bounds
+            crs = ds.crs
+        # Two metres inside, so that snapping outwards to pixels gives the scenes' own grid.
+        xs, ys = [left + 2, right - 2, right - 2, left + 2, left + 2], [bottom + 2, bottom + 2, top - 2, top - 2, bottom + 2]
+        lon, lat = transform(crs, "EPSG:4326", xs, ys)
+        area = os.path.join(folder, "bench.geojson")
+        with open(area, "w") as f:
+            json.dump({"type": "Feature", "properties": {"name": "Bench", "slug": "bench"},
+                       "geometry": {"type": "Polygon", "coordinates": [list(map(list, zip(lon, lat)))]}}, f)
+        source = os.path.join(folder, "source.toml")
+        with open(os.path.join(HERE, "source.toml")) as f:
+            text = f.read()
+        with open(source, "w") as f:
+            f.write(text.replace("SCENES", scenes))
+        return {"area": area, "source": source, "models": os.path.join(folder, "models")}
+
+    def agreement(self, ours, theirs):
+        import rasterio
+
+        with rasterio.open(ours) as a, rasterio.open(theirs) as b:
+            # Theirs counts classes from 1 and has 0 for no data; ours counts from 0 and has 255.
+            a, b = a.read(1).astype(int), b.read(1).astype(int)
+        return float((((a + 1) % 256) == b).mean())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = ["trees", "geomad", "network", "cog", "task"]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
+    parser.add_argument("--shared", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--bench", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--json")
+    a = parser.parse_args()
+    a.benches = dict(b.split("=", 1) for b in a.bench)
+    unknown = [n for n in a.names if n not in names]
+    if unknown:
+        parser.error(f"there is no bench {', '.join(unknown)}; there are {', '.join(names)}")
+    os.makedirs(a.work, exist_ok=True)
+    with open("/proc/cpuinfo") as f:
+        cpu = next((x.split(":", 1)[1].strip() for x in f if x.startswith("model name")), platform.processor())
+    print(f"{cpu}, {os.cpu_count()} cores, {a.threads} threads, medians of {a.repeat}, load {os.getloadavg()[0]:.1f}")
+    benches = Benches(a)
+    rows = [row for name in (a.names or names) for row in getattr(benches, name)()]
+    if a.json:
+        with open(a.json, "w") as f:
+            json.dump({"cpu": cpu, "cores": os.cpu_count(), "threads": a.threads, "rows": rows}, f, indent=1)
+    below = [r["name"] for r in rows if r["ratio"] < r["least"]]
+    if below:
+        print(f"below the bar: {', '.join(below)}")
+
+
+if __name__ == "__main__":
+    main()

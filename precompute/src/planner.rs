@@ -1,0 +1,322 @@
+//! Lays tasks out: grid, blocks, inputs, and whether there is anything to do.
+
+use std::sync::Arc;
+
+use geocrop_raster::{Outline, Window};
+use geocrop_source::{Kind, Query, Scene, Source};
+use geocrop_store::ResultKeys;
+use geocrop_store::stac::Item;
+
+use crate::engine::Engine;
+use crate::estimate::Work;
+use crate::inputs::Inputs;
+use crate::lock::{Basis, Lock};
+use crate::models;
+use crate::networks::{self, Trained};
+use crate::plan::{self, Plan};
+use crate::progress::Stage;
+use crate::recipe::Output;
+use crate::task::{Target, Task};
+use crate::{Progress, TaskError};
+
+/// Plans one task after another and asks a source the same question only once.
+pub struct Planner<'a> {
+    engine: &'a Engine,
+    searches: Searches,
+}
+
+/// A task whose inputs are found and frozen.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) keys: ResultKeys,
+    pub(crate) outline: Outline,
+    pub(crate) windows: Vec<Window>,
+    pub(crate) lock: Lock,
+    pub(crate) trained: Option<Trained>,
+    /// What a person should know about how the inputs were found.
+    pub(crate) note: Option<String>,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(engine: &'a Engine) -> Self {
+        Self {
+            engine,
+            searches: Searches::default(),
+        }
+    }
+
+    /// Works out what a task would do, without reading pixels and without writing anything.
+    pub fn plan(&mut self, task: &Task, progress: &Progress) -> Result<Plan, TaskError> {
+        Ok(self.lay_out(task, progress)?.plan)
+    }
+
+    /// A plan without imagery: as many scenes are assumed as Sentinel-2 takes, one every five days (every ten before
+    /// its second satellite worked, in July 2017), and whatever map is there counts as up to date.
+    pub fn assume(&self, task: &Task) -> Result<Plan, TaskError> {
+        let options = self.engine.options();
+        let recipe = &task.recipe;
+        let grid = plan::grid(task)?;
+        let outline = task.aoi.outline(grid.crs)?;
+        let scenes = |season: &crate::recipe::Season| {
+            let (first, last) = season.days(task.period);
+            let days = (last - first).num_days() + 1;
+            let every = if task.period.year() < 2017 { 10 } else { 5 };
+            usize::try_from(days / every).unwrap_or(0).max(1)
+        };
+        let dates = recipe.seasons.iter().map(scenes);
+        let most = dates.clone().max().unwrap_or(1);
+        let block_size = plan::block_size(recipe, most, options.memory_mb);
+        let windows = plan::blocks(&grid, block_size, &outline);
+        let pixels: usize = windows.iter().map(|w| w.width * w.height).sum();
+        let bands = recipe.bands.len() + usize::from(recipe.mask.is_some());
+        let dates: usize = dates.sum();
+        let samples = (pixels * dates * bands) as u64;
+        Ok(Plan {
+            recipe: recipe.name.clone(),
+            area: task.area(),
+            period: task.period.to_string(),
+            block_size,
+            blocks: windows.len(),
+            scenes: Vec::new(),
+            work: Work {
+                pixels: pixels as u64,
+                samples,
+                input_bytes: (samples as f64 * plan::BYTES_PER_SAMPLE) as u64,
+                dates,
+            },
+            up_to_date: self.engine.store().exists(&task.keys()?.item())?,
+            hash: String::new(),
+            grid,
+        })
+    }
+
+    /// As [`plan`](Self::plan), and freezes the inputs: the run that follows needs no search, whatever becomes of the
+    /// catalog in between. Nothing is written for a task that is done, nor for a job.
+    pub fn freeze(&mut self, task: &Task, progress: &Progress) -> Result<Plan, TaskError> {
+        let planned = self.lay_out(task, progress)?;
+        self.engine.keep(&planned)?;
+        Ok(planned.plan)
+    }
+
+    pub(crate) fn lay_out(
+        &mut self,
+        task: &Task,
+        progress: &Progress,
+    ) -> Result<Planned, TaskError> {
+        progress.begin(Stage::Plan, 1);
+        let keys = task.keys()?;
+        let grid = plan::grid(task)?;
+        let trained = self.trained(task)?;
+        let identity = trained.as_ref().map(Trained::identity);
+        let basis = Basis::of(task, identity);
+        let mut note = None;
+        let lock = match self.kept(&keys, &basis)? {
+            Some(lock) => lock,
+            None => match self.find(task, grid.lonlat_bounds()?, progress) {
+                Ok(inputs) => Lock::new(task, identity, basis, inputs),
+                // The map that is there was made of inputs that still stand; only new ones are out of sight.
+                Err(TaskError::Source(error)) => match self.published(&keys, &basis)? {
+                    Some(lock) => {
+                        note = Some(format!(
+                            "The catalog could not be asked for new scenes ({error}); the inputs of the map that is there were kept."
+                        ));
+                        lock
+                    }
+                    None => return Err(error.into()),
+                },
+                Err(error) => return Err(error),
+            },
+        };
+        let mut planned = self.blocks(task, keys, lock, trained)?;
+        planned.note = note;
+        progress.advance();
+        Ok(planned)
+    }
+
+    /// A task of which the lock is known, with the program and the model of today.
+    pub(crate) fn locked(
+        &mut self,
+        task: &Task,
+        keys: ResultKeys,
+        lock: &Lock,
+        progress: &Progress,
+    ) -> Result<Planned, TaskError> {
+        progress.begin(Stage::Plan, 1);
+        let trained = self.trained(task)?;
+        let identity = trained.as_ref().map(Trained::identity);
+        let basis = Basis::of(task, identity);
+        let lock = Lock::new(task, identity, basis, lock.inputs.clone());
+        self.blocks(task, keys, lock, trained)
+    }
+
+    /// The model or network of a task; labels that the source has need none.
+    fn trained(&self, task: &Task) -> Result<Option<Trained>, TaskError> {
+        let options = self.engine.options();
+        let scenes = task.source.description().kind == Kind::Scenes;
+        match &task.recipe.output {
+            Output::Classes(classes) => {
+                let folder = options.models.as_deref();
+                let file = models::find(self.engine.store(), folder, classes)?;
+                Ok(Some(Trained::Trees(file)))
+            }
+            Output::Labels(labels) if scenes => {
+                let files = networks::find(options.datasets.as_deref(), labels)?;
+                Ok(Some(Trained::Network(files)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The blocks of a task whose inputs are known.
+    fn blocks(
+        &self,
+        task: &Task,
+        keys: ResultKeys,
+        lock: Lock,
+        trained: Option<Trained>,
+    ) -> Result<Planned, TaskError> {
+        let options = self.engine.options();
+        let grid = plan::grid(task)?;
+        let outline = task.aoi.outline(grid.crs)?;
+        refuse_without_scenes(task, &lock.inputs)?;
+        let seasons = &lock.inputs.seasons;
+        let dates = seasons.iter().map(|s| s.scenes.len()).max().unwrap_or(0);
+        let block_size = plan::block_size(&task.recipe, dates, options.memory_mb);
+        let windows = plan::blocks(&grid, block_size, &outline);
+        plan::refuse_without_pixels(&task.aoi, &outline, &grid, &windows)?;
+        let plan = Plan {
+            recipe: task.recipe.name.clone(),
+            area: task.area(),
+            period: task.period.to_string(),
+            block_size,
+            blocks: windows.len(),
+            scenes: plan::scenes(&lock.inputs),
+            work: plan::work(&grid, &windows, &lock.inputs),
+            up_to_date: self.is_up_to_date(&keys, &lock.hash)?,
+            hash: lock.hash.clone(),
+            grid,
+        };
+        Ok(Planned {
+            plan,
+            keys,
+            outline,
+            windows,
+            lock,
+            trained,
+            note: None,
+        })
+    }
+
+    /// The lock of an interrupted run; with `frozen`, also that of the map that is there.
+    fn kept(&self, keys: &ResultKeys, basis: &Basis) -> Result<Option<Lock>, TaskError> {
+        if let Some(key) = keys.plan()
+            && let Some(lock) = self.read(&key, basis)?
+        {
+            return Ok(Some(lock));
+        }
+        if self.engine.options().frozen {
+            return self.published(keys, basis);
+        }
+        Ok(None)
+    }
+
+    fn published(&self, keys: &ResultKeys, basis: &Basis) -> Result<Option<Lock>, TaskError> {
+        self.read(&keys.lock(), basis)
+    }
+
+    fn read(&self, key: &str, basis: &Basis) -> Result<Option<Lock>, TaskError> {
+        let bytes = self.engine.store().get(key)?;
+        Ok(bytes
+            .and_then(|bytes| Lock::parse(&bytes))
+            .filter(|lock| lock.fits(basis)))
+    }
+
+    fn is_up_to_date(&self, keys: &ResultKeys, hash: &str) -> Result<bool, TaskError> {
+        let Some(bytes) = self.engine.store().get(&keys.item())? else {
+            return Ok(false);
+        };
+        // An item that cannot be read is one to be written again.
+        let item: Option<Item> = serde_json::from_slice(&bytes).ok();
+        Ok(item.is_some_and(|item| {
+            item.properties
+                .extra
+                .get("geocrop:recipe_hash")
+                .and_then(|h| h.as_str())
+                == Some(hash)
+        }))
+    }
+
+    /// Searches the source for a task. The tiles of a large area share one search over all of it.
+    fn find(
+        &mut self,
+        task: &Task,
+        bbox: [f64; 4],
+        progress: &Progress,
+    ) -> Result<Inputs, TaskError> {
+        let (searches, source) = (&mut self.searches, &*task.source);
+        let whole = match task.target {
+            Target::Tile(_) => task.aoi.lonlat_bounds(),
+            _ => bbox,
+        };
+        Inputs::find(
+            &task.recipe,
+            source,
+            whole,
+            task.period,
+            progress,
+            |query| {
+                let found = searches.ask(source, query)?;
+                Ok(found
+                    .iter()
+                    .filter(|scene| scene.bbox.is_none_or(|scene| touch(scene, bbox)))
+                    .cloned()
+                    .collect())
+            },
+        )
+    }
+}
+
+/// Whether two boxes of degrees meet. One that crosses the antimeridian is taken to meet everything.
+fn touch(a: [f64; 4], b: [f64; 4]) -> bool {
+    let crosses = |x: [f64; 4]| x[0] > x[2];
+    crosses(a) || crosses(b) || (a[0] <= b[2] && b[0] <= a[2] && a[1] <= b[3] && b[1] <= a[3])
+}
+
+/// The last answers of sources: as many as a year has seasons, so that memory does not grow with the number of years.
+#[derive(Default)]
+struct Searches(Vec<(String, Query, Arc<Vec<Scene>>)>);
+
+impl Searches {
+    const KEPT: usize = 4;
+
+    fn ask(&mut self, source: &Source, query: &Query) -> Result<Arc<Vec<Scene>>, TaskError> {
+        let address = format!("{} {}", source.base_address(), source.description().name);
+        let known = self.0.iter();
+        let found = known
+            .filter(|(a, q, _)| *a == address && q == query)
+            .map(|(_, _, scenes)| Arc::clone(scenes))
+            .next();
+        if let Some(scenes) = found {
+            return Ok(scenes);
+        }
+        let scenes = Arc::new(source.scenes(query)?);
+        if self.0.len() == Self::KEPT {
+            self.0.remove(0);
+        }
+        self.0.push((address, query.clone(), Arc::clone(&scenes)));
+        Ok(scenes)
+    }
+}
+
+fn refuse_without_scenes(task: &Task, inputs: &Inputs) -> Result<(), TaskError> {
+    let Some(empty) = inputs.seasons.iter().find(|s| s.scenes.is_empty()) else {
+        return Ok(());
+    };
+    let (first, last) = empty.season.days(task.period);
+    Err(TaskError::NoScenes {
+        area: task.area_name(),
+        start: first.to_string(),
+        end: last.to_string(),
+        source_name: task.source.description().title.clone(),
+    })
+}
