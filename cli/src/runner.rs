@@ -11,7 +11,7 @@ use geocrop_api::{
 };
 use geocrop_precompute::{Engine, Outcome, Period, Progress, Recipe, Target, Task, TaskError};
 use geocrop_raster::Aoi;
-use geocrop_source::Source;
+use geocrop_source::{Kind, Source};
 
 /// Runs jobs with the recipes and sources that it was given.
 pub(crate) struct EngineRunner {
@@ -59,7 +59,7 @@ impl EngineRunner {
         let period: Period = job.period.to_string().parse().map_err(anyhow::Error::msg)?;
         Ok(Task {
             recipe: Arc::clone(recipe),
-            source: self.source(&job.aoi)?,
+            source: self.source(recipe, &job.aoi, job.period.as_ref())?,
             aoi: job.aoi.clone(),
             period,
             target: Target::Job {
@@ -69,17 +69,35 @@ impl EngineRunner {
         })
     }
 
-    /// The first source whose extent holds the area, or else one that knows no extent of its own.
-    fn source(&self, aoi: &Aoi) -> Result<Arc<Source>> {
+    /// The sources that a recipe can be made from; ready labels come before scenes that must be classified first.
+    fn suitable(&self, recipe: &Recipe) -> Vec<&Covered> {
+        let kind = |s: &Covered| s.source.description().kind;
+        let mut sources: Vec<_> = self
+            .sources
+            .iter()
+            .filter(|s| recipe.accepts(kind(s)))
+            .collect();
+        sources.sort_by_key(|s| kind(s) != Kind::Labels);
+        sources
+    }
+
+    /// The first suitable source whose extent holds the area, one of the period if there is one; or else one that knows
+    /// no extent of its own.
+    fn source(&self, recipe: &Recipe, aoi: &Aoi, period: &str) -> Result<Arc<Source>> {
         let [west, south, east, north] = aoi.lonlat_bounds();
         let holds = |extent: &[f64; 4]| {
             let [w, s, e, n] = *extent;
             west < e && w < east && south < n && s < north
         };
-        let sources = self.sources.iter();
-        let found = sources
+        let suitable = self.suitable(recipe);
+        let sources = suitable.iter();
+        let there = sources
             .clone()
-            .find(|s| s.extent.as_ref().is_some_and(holds))
+            .filter(|s| s.extent.as_ref().is_some_and(holds));
+        let found = there
+            .clone()
+            .find(|s| s.periods.iter().any(|p| p == period))
+            .or_else(|| there.clone().next())
             .or_else(|| sources.clone().find(|s| s.extent.is_none()));
         if let Some(found) = found {
             return Ok(Arc::clone(&found.source));
@@ -144,20 +162,18 @@ impl Runner for EngineRunner {
     }
 
     fn recipes(&self) -> Vec<RecipeInfo> {
-        let mut periods: Vec<geocrop_store::Period> = self
-            .sources
-            .iter()
-            .flat_map(|s| &s.periods)
-            .filter_map(|p| p.parse().ok())
-            .collect();
-        periods.sort_unstable_by(|a, b| b.cmp(a));
-        periods.dedup();
         let info = |recipe: &Arc<Recipe>| {
+            let suitable = self.suitable(recipe);
+            let periods = suitable.iter().flat_map(|s| &s.periods);
+            let mut periods: Vec<geocrop_store::Period> =
+                periods.filter_map(|p| p.parse().ok()).collect();
+            periods.sort_unstable_by(|a, b| b.cmp(a));
+            periods.dedup();
             Some(RecipeInfo {
                 name: recipe.name.parse().ok()?,
                 title: recipe.title.clone(),
                 description: recipe.description.clone(),
-                periods: periods.clone(),
+                periods,
                 max_area_km2: None,
             })
         };

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use geocrop_composite::{Geomad, GeomadOptions, Observations, geomad};
 use geocrop_model::FeatureSet;
+use geocrop_model::dynamic_world::Network;
 use geocrop_raster::{Grid, Resampling, Window};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -26,6 +27,7 @@ pub(crate) struct Renderer<'a> {
     pub(crate) seasons: &'a [PreparedSeason],
     pub(crate) rasters: &'a BTreeMap<String, RasterLayer>,
     pub(crate) model: Option<&'a Model>,
+    pub(crate) network: Option<&'a Network>,
     pub(crate) progress: &'a Progress,
 }
 
@@ -37,6 +39,8 @@ pub(crate) struct Block {
     pub(crate) confidence: Option<Array2<u8>>,
     /// Clear observations, 254 at most.
     pub(crate) observations: Array2<u8>,
+    /// Codes of [`Evidence`](crate::labels::Evidence), in a map of labels.
+    pub(crate) evidence: Option<Array2<u8>>,
     /// Pixels with at least one clear observation, season by season.
     pub(crate) observed: Vec<usize>,
 }
@@ -52,6 +56,9 @@ impl Renderer<'_> {
             grid: self.grid.sub(window),
             inside: coverage.iter().copied().collect(),
         };
+        if let Output::Labels(labels) = &self.recipe.output {
+            return self.render_labels(labels, window, &block);
+        }
         let mut features: BTreeMap<String, Vec<f32>> = BTreeMap::new();
         let mut counts = vec![0_u16; block.pixels()];
         let mut complete = block.inside.clone();
@@ -89,6 +96,7 @@ impl Renderer<'_> {
             map: map.into_iter().map(plane).collect(),
             confidence: confidence.map(plane),
             observations: plane(observations),
+            evidence: None,
             observed,
         })
     }
@@ -102,6 +110,9 @@ impl Renderer<'_> {
         match season {
             PreparedSeason::Scenes { acquisitions, .. } => self.geomad(acquisitions, block),
             PreparedSeason::Composites { tiles, .. } => self.ready_composites(tiles, block),
+            PreparedSeason::Labels { .. } => {
+                unreachable!("labels are prepared for maps of labels only")
+            }
         }
     }
 
@@ -230,7 +241,7 @@ impl Renderer<'_> {
     }
 
     /// Which pixels the mask leaves, or `None` when it leaves none.
-    fn usable(
+    pub(crate) fn usable(
         &self,
         scene: &PreparedScene,
         block: &BlockGrid,
@@ -269,12 +280,21 @@ impl Renderer<'_> {
         Ok(usable.contains(&true).then_some(usable))
     }
 
-    /// One band in reflectance; NaN where there is none.
-    fn read_band(
+    /// One band in reflectance, or a probability; NaN where there is none.
+    pub(crate) fn read_band(
         &self,
         scene: &PreparedScene,
         band: &str,
         block: &BlockGrid,
+    ) -> Result<Vec<f32>, TaskError> {
+        self.read_band_on(scene, band, &block.grid)
+    }
+
+    pub(crate) fn read_band_on(
+        &self,
+        scene: &PreparedScene,
+        band: &str,
+        grid: &Grid,
     ) -> Result<Vec<f32>, TaskError> {
         let file = &scene.bands[band];
         let stored = with_reader(|reader| {
@@ -283,7 +303,7 @@ impl Renderer<'_> {
                 file.band,
                 file.nodata,
                 &file.missing,
-                &block.grid,
+                grid,
                 self.recipe.band_resampling,
             )
         })?;
@@ -475,6 +495,7 @@ impl Renderer<'_> {
                 let plane = |name: &String| features[name].iter().zip(complete).map(code).collect();
                 (names.iter().map(plane).collect(), None)
             }
+            Output::Labels(_) => unreachable!("maps of labels have no features"),
         }
     }
 }
@@ -493,13 +514,13 @@ fn whole(number: f64) -> Option<u16> {
 }
 
 /// Part of the grid, and which of its pixels belong to the area.
-struct BlockGrid {
-    grid: Grid,
-    inside: Vec<bool>,
+pub(crate) struct BlockGrid {
+    pub(crate) grid: Grid,
+    pub(crate) inside: Vec<bool>,
 }
 
 impl BlockGrid {
-    fn pixels(&self) -> usize {
+    pub(crate) fn pixels(&self) -> usize {
         self.inside.len()
     }
 }

@@ -7,11 +7,12 @@ use geocrop_store::stac::{self, Asset, Collection, Item};
 use geocrop_store::{ContentType, ResultKeys};
 use serde_json::{Value, json};
 
+use crate::labels::{EVIDENCE, OBSERVATION_BANDS};
 use crate::models::ModelIdentity;
 use crate::output::Files;
 use crate::post::Report;
 use crate::prepare::PreparedSeason;
-use crate::recipe::{Output, Recipe};
+use crate::recipe::{Method, Output, Recipe};
 use crate::statistics::{MapClass, classes};
 use crate::task::{Target, Task};
 
@@ -77,8 +78,12 @@ impl Facts<'_> {
         if let Some(steps) = self.post.to_json(&self.recipe().post, self.polygons) {
             put("geocrop:post", steps);
         }
-        if let Some(steps) = self.post.to_json(&self.recipe().post, self.polygons) {
-            put("geocrop:post", steps);
+        if let Output::Labels(_) = &self.recipe().output {
+            let composite = &self.recipe().composite;
+            put(
+                "geocrop:composite",
+                json!({ "method": composite.method, "thin": composite.thin }),
+            );
         }
         if !self.notes.is_empty() {
             put("geocrop:notes", json!(self.notes));
@@ -93,11 +98,15 @@ impl Facts<'_> {
             let (first, last) = season.season().days(self.task.period);
             let what = match season {
                 PreparedSeason::Scenes { acquisitions, .. } => format!(
-                    "geometric median of {} days with scenes",
+                    "{} of {} days with scenes",
+                    statistic(self.recipe()),
                     acquisitions.len()
                 ),
                 PreparedSeason::Composites { tiles, .. } => {
                     format!("composite made by the source, {} tiles", tiles.len())
+                }
+                PreparedSeason::Labels { days, .. } => {
+                    format!("{} of {} days", statistic(self.recipe()), days.len())
                 }
             };
             let name = &season.season().name;
@@ -183,6 +192,12 @@ impl Facts<'_> {
             .extra
             .insert("data_type".into(), json!("uint8"));
         observations.extra.insert("nodata".into(), json!(255));
+        if let Output::Labels(_) = &self.recipe().output {
+            item.add_extension(stac::CLASSIFICATION);
+            observations
+                .extra
+                .insert("bands".into(), observation_bands());
+        }
         item.assets.insert("observations".into(), observations);
         if let (Some(key), Some(drawn)) = (tiles_key, &self.files.tiles) {
             let mut tiles = asset(key, "Map tiles", &["tiles", "visual"]);
@@ -300,6 +315,30 @@ fn transform(grid: &Grid) -> [f64; 6] {
         -grid.resolution,
         grid.y0,
     ]
+}
+
+/// What makes one class of many dates.
+fn statistic(recipe: &Recipe) -> &'static str {
+    match recipe.composite.method {
+        Method::Geomedian => "geometric median",
+        Method::Mode => "most frequent class",
+        Method::MeanProbability => "class with the highest mean probability",
+    }
+}
+
+/// The two bands of a label map's observations.
+fn observation_bands() -> Value {
+    let [count, evidence] = OBSERVATION_BANDS;
+    let codes: Vec<Value> = EVIDENCE
+        .iter()
+        .map(|(code, name, meaning)| {
+            json!({ "value": *code as u8, "name": name, "description": meaning })
+        })
+        .collect();
+    json!([
+        { "name": count, "description": "Observations of the period; 254 stands for that or more" },
+        { "name": evidence, "description": "What the class rests on", "classification:classes": codes },
+    ])
 }
 
 fn classification(classes: &[MapClass]) -> Value {

@@ -11,8 +11,9 @@ use crate::classify::Model;
 use crate::describe::{self, Facts};
 use crate::estimate::{Rates, Spent, cpu_seconds};
 use crate::files::close_files;
-use crate::inputs;
+use crate::labels;
 use crate::lock::Lock;
+use crate::networks::Trained;
 use crate::output::Writers;
 use crate::plan::{self, Plan};
 use crate::planner::{Planned, Planner};
@@ -20,7 +21,7 @@ use crate::post::{FinalMap, Finished, Finishing, Masks};
 use crate::prepare::{self, PreparedSeason};
 use crate::progress::Stage;
 use crate::recipe::{Output, Recipe};
-use crate::scratch::Scratch;
+use crate::scratch::{self, Scratch};
 use crate::statistics::Statistics;
 use crate::task::{Outcome, Published, Target, Task};
 use crate::tile::{self, TILE_PIXELS};
@@ -32,7 +33,7 @@ use crate::{Progress, TaskError};
 pub struct EngineOptions {
     /// A folder with the layout of the store's `models/`, asked when the store has no such model.
     pub models: Option<PathBuf>,
-    /// The folder in which pulled data sets lie, for recipes whose masks name one.
+    /// The folder in which pulled data sets lie: polygons of masks, and the networks that classify scenes.
     pub datasets: Option<PathBuf>,
     /// Where files are made before they are published.
     pub scratch: PathBuf,
@@ -105,6 +106,15 @@ impl Engine {
             ..task.clone()
         };
         Ok(tiles.into_iter().map(part).collect())
+    }
+
+    /// Removes what killed processes left behind, in the store and among the working folders; never what a living one is
+    /// writing. Worth doing before a run.
+    pub fn sweep(&self) -> Result<Vec<String>, TaskError> {
+        let mut gone = publish::sweep(&self.store)?;
+        let folders = scratch::sweep(&self.options.scratch);
+        gone.extend(folders.into_iter().map(|f| f.display().to_string()));
+        Ok(gone)
     }
 
     /// Makes the map of a task, unless the store holds it already.
@@ -227,16 +237,22 @@ impl Engine {
         let grid = &planned.plan.grid;
         let inputs = &planned.lock.inputs;
         let rendered = &planned.frame.rendered;
-        let composites = inputs::has_composites(&task.source);
+        let source = task.source.description();
         let seasons = inputs
             .seasons
             .iter()
-            .map(|season| prepare::season(recipe, season, composites, rendered))
+            .map(|season| prepare::season(recipe, season, source, rendered))
             .collect::<Result<Vec<PreparedSeason>, _>>()?;
         let rasters = prepare::layers(recipe, &inputs.rasters)?;
         let masks = Masks::open(recipe, &inputs.polygons, self.options.datasets.as_deref())?;
-        let model: Option<Model> = match (&recipe.output, &planned.model) {
-            (Output::Classes(classes), Some(file)) => Some(file.load(recipe, classes)?),
+        let model: Option<Model> = match (&recipe.output, &planned.trained) {
+            (Output::Classes(classes), Some(Trained::Trees(file))) => {
+                Some(file.load(recipe, classes)?)
+            }
+            _ => None,
+        };
+        let network = match &planned.trained {
+            Some(Trained::Network(files)) => Some(files.load()?),
             _ => None,
         };
         let writers = Writers::create(recipe, grid, scratch)?;
@@ -246,6 +262,7 @@ impl Engine {
             seasons: &seasons,
             rasters: &rasters,
             model: model.as_ref(),
+            network: network.as_ref(),
             progress,
         };
         let finishing = Finishing {
@@ -417,11 +434,14 @@ fn notes(task: &Task, seasons: &[PreparedSeason]) -> Vec<String> {
                 .iter()
                 .flat_map(|a| &a.scenes)
                 .any(|scene| !scene.scene.bands.contains_key(&mask.band)),
-            PreparedSeason::Composites { .. } => false,
+            PreparedSeason::Composites { .. } | PreparedSeason::Labels { .. } => false,
         })
     });
     if lacks_mask {
         notes.push("Some scenes have no cloud mask; they were used as they are.".into());
+    }
+    if matches!(task.recipe.output, Output::Labels(_)) {
+        notes.extend(labels::note(seasons));
     }
     notes
 }

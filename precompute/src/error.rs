@@ -1,6 +1,6 @@
 //! Why a task did not become a map.
 
-use crate::RecipeError;
+use crate::{LabelError, RecipeError};
 
 /// Why a task failed. Nothing was published, whatever the reason.
 #[derive(Debug, thiserror::Error)]
@@ -163,6 +163,34 @@ pub enum TaskError {
         /// What was found.
         value: String,
     },
+    /// The source holds another sort of data than the recipe works on.
+    #[error(
+        "the recipe {recipe} cannot be made from {source_name}, which holds {kind}: every recipe works on scenes, those with a [network] on labels too, the others on composites too"
+    )]
+    UnsuitableSource {
+        /// The recipe.
+        recipe: String,
+        /// The source.
+        source_name: String,
+        /// What it holds.
+        kind: &'static str,
+    },
+    /// The weights of a network are not on this machine.
+    #[error(
+        "the network {name} is needed to classify scenes, and {looked}: run `geocrop data pull {name}`, or take a source of labels"
+    )]
+    NoNetwork {
+        /// Name.
+        name: String,
+        /// Where it was looked for, and what was found.
+        looked: String,
+    },
+    /// The network cannot be read.
+    #[error(transparent)]
+    Network(#[from] geocrop_model::dynamic_world::NetworkError),
+    /// Labels that cannot be used.
+    #[error(transparent)]
+    Labels(#[from] LabelError),
     /// The unit of a raster.
     #[error("the raster '{name}': {reason}")]
     UnknownUnit {

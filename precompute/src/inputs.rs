@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use geocrop_source::{Ancillary, Kind, Query, Scene, Source};
+use geocrop_source::{Ancillary, Kind, LABEL, Query, Scene, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::{DEVIATIONS, Period, Recipe, Season};
@@ -44,6 +44,7 @@ impl Inputs {
         progress: &Progress,
         mut search: impl FnMut(&Query) -> Result<Vec<Scene>, TaskError>,
     ) -> Result<Self, TaskError> {
+        refuse_unsuitable(recipe, source)?;
         let (bands, optional_bands) = wanted(recipe, source);
         let mut seasons = Vec::new();
         for season in &recipe.seasons {
@@ -80,22 +81,39 @@ impl Inputs {
     }
 }
 
-/// Whether the source has ready composites (geomedian and deviations) instead of scenes.
-pub(crate) fn has_composites(source: &Source) -> bool {
-    source.description().kind == Kind::Composites
+fn refuse_unsuitable(recipe: &Recipe, source: &Source) -> Result<(), TaskError> {
+    let description = source.description();
+    if recipe.accepts(description.kind) {
+        return Ok(());
+    }
+    Err(TaskError::UnsuitableSource {
+        recipe: recipe.name.clone(),
+        source_name: description.title.clone(),
+        kind: description.kind.name(),
+    })
 }
 
 /// Bands to ask for: those that must be there, and those that may.
 fn wanted(recipe: &Recipe, source: &Source) -> (Vec<String>, Vec<String>) {
-    if !has_composites(source) {
-        return recipe.wanted_bands();
+    match source.description().kind {
+        Kind::Scenes => recipe.wanted_bands(),
+        // A composite was masked when it was made; its deviations come ready too.
+        Kind::Composites => {
+            let mut bands = recipe.bands.clone();
+            if recipe.composite.mads {
+                bands.extend(DEVIATIONS.map(str::to_owned));
+            }
+            (bands, vec![OBSERVATIONS_BAND.to_owned()])
+        }
+        // Either is enough, and which it is shows when the files are opened.
+        Kind::Labels => {
+            let legend = recipe.output.legend();
+            let classes = legend.into_iter().flat_map(geocrop_model::Legend::iter);
+            let names = classes.map(|class| class.name.clone());
+            let label = std::iter::once(LABEL.to_owned());
+            (Vec::new(), label.chain(names).collect())
+        }
     }
-    // A composite was masked when it was made; its deviations come ready too.
-    let mut bands = recipe.bands.clone();
-    if recipe.composite.mads {
-        bands.extend(DEVIATIONS.map(str::to_owned));
-    }
-    (bands, vec![OBSERVATIONS_BAND.to_owned()])
 }
 
 /// The band of a ready composite that counts its clear observations.

@@ -10,6 +10,7 @@
 //!    a task whose hash the store already holds ends here.
 //! 2. [`block`]: for one block of pixels: read, mask, composite, features, classify. Blocks run in
 //!    parallel; memory is bounded by the blocks in flight, never by the area.
+//!    [`labels`] has the other way: each date has its class, and the dates become one.
 //! 3. [`post`]: masks, filters and clipping make blocks final.
 //! 4. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
 //! 5. [`describe`]: the STAC item, which is the commit point, and the collection above it.
@@ -24,9 +25,11 @@ mod error;
 mod estimate;
 mod files;
 mod inputs;
+mod labels;
 mod lock;
 mod models;
 mod mosaic;
+mod networks;
 mod output;
 mod plan;
 mod planner;
@@ -47,6 +50,7 @@ pub use compare::{ClassAgreement, Reference};
 pub use engine::{Engine, EngineOptions};
 pub use error::TaskError;
 pub use estimate::{Cost, Rates, Work};
+pub use labels::LabelError;
 pub use models::{check_model, publish_models};
 pub use plan::{InputScene, Plan};
 pub use planner::Planner;

@@ -237,9 +237,10 @@ fn item(
             parts.len()
         )),
     );
-    let model = parts.first().and_then(|p| p.fact("geocrop:model"));
+    let shared = |name: &str| parts.first().and_then(|p| p.fact(name)).cloned();
     for (name, value) in [
-        ("geocrop:model", model.cloned()),
+        ("geocrop:model", shared("geocrop:model")),
+        ("geocrop:composite", shared("geocrop:composite")),
         ("geocrop:notes", Some(json!(notes(parts)))),
     ] {
         if let Some(value) = value.filter(|v| *v != json!([])) {

@@ -7,8 +7,9 @@ use geocrop_raster::{
 };
 
 use crate::block::Block;
+use crate::labels::{EVIDENCE, OBSERVATION_BANDS};
 use crate::progress::Stage;
-use crate::recipe::{INDEX_STEPS, NODATA, Output, Recipe};
+use crate::recipe::{ClassModel, INDEX_STEPS, LabelMap, Method, NODATA, Output, Recipe};
 use crate::statistics::classes;
 use crate::{Progress, TaskError};
 
@@ -38,13 +39,13 @@ impl Writers {
     pub(crate) fn create(recipe: &Recipe, grid: &Grid, scratch: &Path) -> Result<Self, TaskError> {
         let writer = |spec: &CogSpec| BlockWriter::create(scratch, grid, spec);
         let confidence = match recipe.output {
-            Output::Classes(_) => Some(writer(&percent())?),
+            Output::Classes(_) | Output::Labels(_) => Some(writer(&percent(recipe))?),
             _ => None,
         };
         Ok(Self {
             map: writer(&map(recipe))?,
             confidence,
-            observations: writer(&observations())?,
+            observations: writer(&observations(recipe))?,
         })
     }
 
@@ -56,6 +57,9 @@ impl Writers {
             writer.write(window, 1, plane)?;
         }
         self.observations.write(window, 1, &block.observations)?;
+        if let Some(plane) = &block.evidence {
+            self.observations.write(window, 2, plane)?;
+        }
         Ok(())
     }
 
@@ -128,6 +132,7 @@ fn map(recipe: &Recipe) -> CogSpec {
     let classes = classes(&recipe.output);
     let mut spec = CogSpec {
         bands: recipe.output.bands(),
+        band_names: Vec::new(),
         palette: None,
         nodata: Some(recipe.output.nodata()),
         overviews: Overviews::Mode,
@@ -137,14 +142,9 @@ fn map(recipe: &Recipe) -> CogSpec {
         metadata: Vec::new(),
     };
     match &recipe.output {
-        Output::Classes(model) => {
+        Output::Classes(ClassModel { legend, .. }) | Output::Labels(LabelMap { legend, .. }) => {
             let last = classes.iter().map(|c| c.last).max().unwrap_or(0);
-            let title = |value: u8| {
-                model
-                    .legend
-                    .get(value)
-                    .map_or(String::new(), |c| c.title.clone())
-            };
+            let title = |value: u8| legend.get(value).map_or(String::new(), |c| c.title.clone());
             spec.category_names = (0..=last).map(title).collect();
         }
         Output::Index { low, high, .. } => {
@@ -163,23 +163,51 @@ fn map(recipe: &Recipe) -> CogSpec {
     spec
 }
 
-fn percent() -> CogSpec {
+fn percent(recipe: &Recipe) -> CogSpec {
+    let of_dates =
+        matches!(recipe.output, Output::Labels(_)) && recipe.composite.method == Method::Mode;
     CogSpec {
         bands: 1,
+        band_names: Vec::new(),
         palette: None,
         nodata: Some(NODATA),
         overviews: Overviews::Average,
         category_names: Vec::new(),
-        description: "Probability of the mapped class, percent".into(),
+        description: if of_dates {
+            "Observations that have the mapped class, percent".into()
+        } else {
+            "Probability of the mapped class, percent".into()
+        },
         scale_offset: Some((0.01, 0.0)),
         metadata: Vec::new(),
     }
 }
 
-fn observations() -> CogSpec {
-    CogSpec {
+/// Counts, and for a map of labels what they are worth.
+fn observations(recipe: &Recipe) -> CogSpec {
+    let count = CogSpec {
         description: "Clear observations that the map is made of (254: that or more)".into(),
         scale_offset: None,
-        ..percent()
+        ..percent(recipe)
+    };
+    if !matches!(recipe.output, Output::Labels(_)) {
+        return count;
+    }
+    let codes: Vec<String> = EVIDENCE
+        .iter()
+        .map(|(code, name, _)| format!("{} {name}", *code as u8))
+        .collect();
+    CogSpec {
+        bands: OBSERVATION_BANDS.len(),
+        band_names: OBSERVATION_BANDS.map(str::to_owned).to_vec(),
+        description: format!(
+            "Band 1, count: {}. Band 2, evidence: {} (thin: fewer than {} observations)",
+            count.description,
+            codes.join(", "),
+            recipe.composite.thin
+        ),
+        // A mean of codes would be another code.
+        overviews: Overviews::Mode,
+        ..count
     }
 }

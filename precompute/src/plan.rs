@@ -6,8 +6,9 @@ use serde::Serialize;
 use crate::TaskError;
 use crate::estimate::Work;
 use crate::inputs::Inputs;
+use crate::labels;
 use crate::post::Frame;
-use crate::recipe::Recipe;
+use crate::recipe::{Output, Recipe};
 use crate::task::{Target, Task};
 
 /// A task, laid out: what will be read, in which blocks, and whether the result is there already.
@@ -74,6 +75,10 @@ pub(crate) fn grid(task: &Task) -> Result<Grid, TaskError> {
 /// features. The budget's first part is the program itself and GDAL's cache.
 pub(crate) fn block_size(recipe: &Recipe, dates: usize, memory_mb: usize) -> usize {
     const FIXED_MB: usize = 120;
+    if let Output::Labels(map) = &recipe.output {
+        let budget = memory_mb.saturating_sub(FIXED_MB + memory_mb / 8);
+        return labels::block_size(map.legend.len(), budget);
+    }
     let bands = recipe.bands.len();
     let features = recipe.feature_names().len();
     let bytes = 2 * dates * bands

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use geocrop_raster::Window;
-use geocrop_source::{Query, Scene, Source};
+use geocrop_source::{Kind, Query, Scene, Source};
 use geocrop_store::ResultKeys;
 use geocrop_store::stac::Item;
 
@@ -11,7 +11,8 @@ use crate::engine::Engine;
 use crate::estimate::Work;
 use crate::inputs::Inputs;
 use crate::lock::{Basis, Lock};
-use crate::models::{self, ModelFile};
+use crate::models;
+use crate::networks::{self, Trained};
 use crate::plan::{self, Plan};
 use crate::post::{self, Frame};
 use crate::progress::Stage;
@@ -32,7 +33,7 @@ pub(crate) struct Planned {
     pub(crate) frame: Frame,
     pub(crate) windows: Vec<Window>,
     pub(crate) lock: Lock,
-    pub(crate) model: Option<ModelFile>,
+    pub(crate) trained: Option<Trained>,
     /// What a person should know about how the inputs were found.
     pub(crate) note: Option<String>,
 }
@@ -105,8 +106,8 @@ impl<'a> Planner<'a> {
     ) -> Result<Planned, TaskError> {
         progress.begin(Stage::Plan, 1);
         let keys = task.keys()?;
-        let model = self.model(task)?;
-        let identity = model.as_ref().map(|m| &m.identity);
+        let trained = self.trained(task)?;
+        let identity = trained.as_ref().map(Trained::identity);
         let basis = Basis::of(task, identity);
         let mut note = None;
         let lock = match self.kept(&keys, &basis)? {
@@ -126,7 +127,7 @@ impl<'a> Planner<'a> {
                 Err(error) => return Err(error),
             },
         };
-        let mut planned = self.blocks(task, keys, lock, model)?;
+        let mut planned = self.blocks(task, keys, lock, trained)?;
         planned.note = note;
         progress.advance();
         Ok(planned)
@@ -141,18 +142,26 @@ impl<'a> Planner<'a> {
         progress: &Progress,
     ) -> Result<Planned, TaskError> {
         progress.begin(Stage::Plan, 1);
-        let model = self.model(task)?;
-        let identity = model.as_ref().map(|m| &m.identity);
+        let trained = self.trained(task)?;
+        let identity = trained.as_ref().map(Trained::identity);
         let basis = Basis::of(task, identity);
         let lock = Lock::new(task, identity, basis, lock.inputs.clone());
-        self.blocks(task, keys, lock, model)
+        self.blocks(task, keys, lock, trained)
     }
 
-    fn model(&self, task: &Task) -> Result<Option<ModelFile>, TaskError> {
-        let folder = self.engine.options().models.as_deref();
+    /// The model or network of a task; labels that the source has need none.
+    fn trained(&self, task: &Task) -> Result<Option<Trained>, TaskError> {
+        let options = self.engine.options();
+        let scenes = task.source.description().kind == Kind::Scenes;
         match &task.recipe.output {
             Output::Classes(classes) => {
-                Ok(Some(models::find(self.engine.store(), folder, classes)?))
+                let folder = options.models.as_deref();
+                let file = models::find(self.engine.store(), folder, classes)?;
+                Ok(Some(Trained::Trees(file)))
+            }
+            Output::Labels(labels) if scenes => {
+                let files = networks::find(options.datasets.as_deref(), labels)?;
+                Ok(Some(Trained::Network(files)))
             }
             _ => Ok(None),
         }
@@ -164,7 +173,7 @@ impl<'a> Planner<'a> {
         task: &Task,
         keys: ResultKeys,
         lock: Lock,
-        model: Option<ModelFile>,
+        trained: Option<Trained>,
     ) -> Result<Planned, TaskError> {
         let options = self.engine.options();
         let grid = plan::grid(task)?;
@@ -193,7 +202,7 @@ impl<'a> Planner<'a> {
             frame,
             windows,
             lock,
-            model,
+            trained,
             note: None,
         })
     }

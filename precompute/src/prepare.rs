@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use geocrop_model::Unit;
 use geocrop_raster::{Bounds, Grid, Resampling};
-use geocrop_source::{Ancillary, Scene};
+use geocrop_source::{Ancillary, Description, Kind, Scene};
 
 use crate::TaskError;
 use crate::files::with_reader;
 use crate::inputs::SeasonInputs;
-use crate::recipe::{Raster, Recipe, Season};
+use crate::labels;
+use crate::recipe::{Output, Raster, Recipe, Season};
 use crate::sanity::Sanity;
 
 /// A band's file with all that is needed to turn its values into reflectance.
@@ -55,26 +56,36 @@ pub(crate) enum PreparedSeason {
         tiles: Vec<PreparedScene>,
         rasters: BTreeMap<String, RasterLayer>,
     },
+    /// Days that have their classes already.
+    Labels {
+        season: Season,
+        days: Vec<Acquisition>,
+    },
 }
 
 impl PreparedSeason {
     pub(crate) fn season(&self) -> &Season {
         match self {
-            Self::Scenes { season, .. } | Self::Composites { season, .. } => season,
+            Self::Scenes { season, .. }
+            | Self::Composites { season, .. }
+            | Self::Labels { season, .. } => season,
         }
     }
 
-    pub(crate) fn rasters(&self) -> &BTreeMap<String, RasterLayer> {
-        match self {
-            Self::Scenes { rasters, .. } | Self::Composites { rasters, .. } => rasters,
-        }
+    pub(crate) fn rasters(&self) -> impl Iterator<Item = (&String, &RasterLayer)> {
+        let rasters = match self {
+            Self::Scenes { rasters, .. } | Self::Composites { rasters, .. } => Some(rasters),
+            Self::Labels { .. } => None,
+        };
+        rasters.into_iter().flatten()
     }
 
     pub(crate) fn scenes(&self) -> Vec<&PreparedScene> {
         match self {
-            Self::Scenes { acquisitions, .. } => {
-                acquisitions.iter().flat_map(|a| &a.scenes).collect()
+            Self::Scenes {
+                acquisitions: days, ..
             }
+            | Self::Labels { days, .. } => days.iter().flat_map(|day| &day.scenes).collect(),
             Self::Composites { tiles, .. } => tiles.iter().collect(),
         }
     }
@@ -84,9 +95,13 @@ impl PreparedSeason {
 pub(crate) fn season(
     recipe: &Recipe,
     inputs: &SeasonInputs,
-    composites: bool,
+    source: &Description,
     grid: &Grid,
 ) -> Result<PreparedSeason, TaskError> {
+    if let (Output::Labels(map), Kind::Labels) = (&recipe.output, source.kind) {
+        return labels::season(recipe, &map.legend, inputs, source, grid);
+    }
+    let composites = source.kind == Kind::Composites;
     let rasters = layers(recipe, &inputs.rasters)?;
     let season = inputs.season.clone();
     let mut scenes = Vec::with_capacity(inputs.scenes.len());

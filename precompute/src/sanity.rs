@@ -45,6 +45,11 @@ impl Sanity {
         self.negative.fetch_add(negative, Ordering::Relaxed);
     }
 
+    /// Counts clear pixels of which the bands are not known.
+    pub(crate) fn add_clear(&self, pixels: u64) {
+        self.clear.fetch_add(pixels, Ordering::Relaxed);
+    }
+
     /// Clear pixels of the area that the scene gave.
     pub(crate) fn clear(&self) -> u64 {
         self.clear.load(Ordering::Relaxed)

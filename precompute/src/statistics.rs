@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Reference;
 use crate::block::Block;
-use crate::recipe::{INDEX_STEPS, NODATA, Output, Recipe, index_code};
+use crate::labels::Evidence;
+use crate::recipe::{ClassModel, INDEX_STEPS, LabelMap, NODATA, Output, Recipe, index_code};
 
 /// What a map holds in numbers: the content of `<area>.stats.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Statistics {
     pub observations: ObservationCounts,
     /// Mean confidence, 0 to 1, where there is a model.
     pub confidence_mean: Option<f64>,
+    /// How much of a map of labels rests on little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubtful: Option<Doubtful>,
     /// How the map compares with a known truth, where there is one.
     pub reference: Option<Reference>,
 }
@@ -59,6 +63,15 @@ pub struct ObservationCounts {
     pub max: u8,
 }
 
+/// Mapped hectares whose class is not sure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Doubtful {
+    /// Fewer observations than the recipe asks for.
+    pub thin_ha: f64,
+    /// Several classes are level.
+    pub tie_ha: f64,
+}
+
 impl Statistics {
     /// The statistics of an area from those of its tiles, which share no pixel. The median of the observations is that
     /// of the tiles' medians, each as heavy as its tile; how the map compares with a truth is not added up.
@@ -78,6 +91,10 @@ impl Statistics {
             }
             sum.observations.min = sum.observations.min.min(tile.observations.min);
             sum.observations.max = sum.observations.max.max(tile.observations.max);
+            if let (Some(sum), Some(more)) = (&mut sum.doubtful, &tile.doubtful) {
+                sum.thin_ha = round(sum.thin_ha + more.thin_ha, 2);
+                sum.tie_ha = round(sum.tie_ha + more.tie_ha, 2);
+            }
         }
         let mapped: u64 = sum.classes.iter().map(|c| c.pixels).sum();
         for class in &mut sum.classes {
@@ -112,6 +129,7 @@ pub(crate) struct Counter {
     map: [u64; 256],
     observations: [u64; 256],
     confidence: [u64; 256],
+    evidence: [u64; 256],
     inside: u64,
     /// Mapped pixels; for pictures the map's codes do not tell.
     mapped: u64,
@@ -123,6 +141,7 @@ impl Counter {
             map: [0; 256],
             observations: [0; 256],
             confidence: [0; 256],
+            evidence: [0; 256],
             inside: 0,
             mapped: 0,
         }
@@ -143,6 +162,9 @@ impl Counter {
         }
         for percent in block.confidence.iter().flatten().filter(|p| **p != NODATA) {
             self.confidence[usize::from(*percent)] += 1;
+        }
+        for code in block.evidence.iter().flatten().filter(|c| **c != NODATA) {
+            self.evidence[usize::from(*code)] += 1;
         }
     }
 
@@ -191,6 +213,10 @@ impl Counter {
             classes,
             observations: self.observation_counts(),
             confidence_mean: (confident > 0).then(|| round(weighted / confident as f64 / 100.0, 3)),
+            doubtful: matches!(recipe.output, Output::Labels(_)).then(|| Doubtful {
+                thin_ha: hectares(self.evidence[Evidence::Thin as usize]),
+                tie_ha: hectares(self.evidence[Evidence::Tie as usize]),
+            }),
             reference,
         }
     }
@@ -227,19 +253,20 @@ pub(crate) struct MapClass {
 /// The classes of an output; a picture has none.
 pub(crate) fn classes(output: &Output) -> Vec<MapClass> {
     match output {
-        Output::Classes(model) => model
-            .legend
-            .iter()
-            .map(|class| MapClass {
-                first: class.value,
-                last: class.value,
-                name: class.name.clone(),
-                title: class.title.clone(),
-                description: class.description.clone(),
-                color: class.color.to_string(),
-                rgb: class.color.0,
-            })
-            .collect(),
+        Output::Classes(ClassModel { legend, .. }) | Output::Labels(LabelMap { legend, .. }) => {
+            legend
+                .iter()
+                .map(|class| MapClass {
+                    first: class.value,
+                    last: class.value,
+                    name: class.name.clone(),
+                    title: class.title.clone(),
+                    description: class.description.clone(),
+                    color: class.color.to_string(),
+                    rgb: class.color.0,
+                })
+                .collect()
+        }
         Output::Index {
             low, high, steps, ..
         } => {
@@ -282,6 +309,7 @@ mod tests {
                 map: vec![array![[0, 1], [255, 255]]],
                 confidence: Some(array![[80, 60], [255, 255]]),
                 observations: array![[4, 8], [0, 255]],
+                evidence: None,
                 observed: vec![2],
             },
             255,

@@ -194,7 +194,16 @@ pub(crate) struct Stats {
     #[serde(default)]
     pub(crate) confidence_mean: Option<f64>,
     #[serde(default)]
+    pub(crate) doubtful: Option<Doubtful>,
+    #[serde(default)]
     pub(crate) reference: Option<Reference>,
+}
+
+/// Hectares of a map of labels that rest on little.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Doubtful {
+    pub(crate) thin_ha: f64,
+    pub(crate) tie_ha: f64,
 }
 
 /// The area of one class.

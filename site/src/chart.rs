@@ -52,6 +52,25 @@ pub(crate) fn bars(id: &str, title: &str, bars: &[Bar<'_>]) -> String {
     svg
 }
 
+/// One bar cut into parts of the given colours and per cent, for a row of a list that names it; what it shows must
+/// stand in a table beside it.
+pub(crate) fn shares(parts: &[(String, f64)]) -> String {
+    let mut svg =
+        "<svg class=\"share\" width=\"100%\" height=\"20\" aria-hidden=\"true\">".to_owned();
+    let mut x = 0.0;
+    for (color, percent) in parts {
+        let width = percent.clamp(0.0, 100.0);
+        let _ = write!(
+            svg,
+            "<rect x=\"{x:.2}%\" width=\"{width:.2}%\" height=\"20\" fill=\"{}\"/>",
+            escape(color)
+        );
+        x += width;
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
 /// Escapes text for HTML and SVG, in elements and in quoted attributes.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -70,6 +89,14 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parts_of_a_bar_follow_one_another() {
+        let svg = shares(&[("#112233".to_owned(), 30.0), ("#445566".to_owned(), 70.0)]);
+        assert!(svg.contains("x=\"0.00%\" width=\"30.00%\""));
+        assert!(svg.contains("x=\"30.00%\" width=\"70.00%\""));
+        assert!(!svg.contains("style="), "the CSP refuses inline styles");
+    }
 
     #[test]
     fn a_chart_tells_screen_readers_every_value() {

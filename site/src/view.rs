@@ -1,5 +1,6 @@
 //! What templates see: an area and its layers as finished words, numbers and addresses.
 
+mod history;
 mod layer;
 mod record;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use crate::catalog::{self, Area, Kind, Layer};
 use crate::format;
-use layer::LayerView;
+use history::Group;
 
 /// The picture of a map.
 #[derive(Debug, Clone, Serialize)]
@@ -54,7 +55,7 @@ pub(crate) struct AreaPage {
     pub(crate) description: String,
     synthetic: bool,
     notes: Vec<String>,
-    layers: Vec<LayerView>,
+    groups: Vec<Group>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -177,11 +178,7 @@ pub(crate) fn area_page(id: &str, area: &Area, files: &Files, store_href: &str) 
         description: format!("{}.", titles.join(" · ")),
         synthetic: area.layers.iter().any(|l| l.properties.synthetic),
         notes,
-        layers: area
-            .layers
-            .iter()
-            .map(|layer| layer::view(layer, files, store_href))
-            .collect(),
+        groups: history::groups(&area.layers, files, store_href),
     }
 }
 

@@ -44,24 +44,35 @@ pub(crate) fn catalog() -> Value {
     })
 }
 
-pub(crate) fn collection(
-    landscape: &Landscape,
-    frames: &[Frame],
-    items: &[String],
-) -> Result<Value, SyntheticError> {
-    let each: Vec<[f64; 4]> = frames
-        .iter()
-        .map(|frame| Ok(frame.grid.lonlat_bounds()?.map(degrees)))
-        .collect::<Result<_, SyntheticError>>()?;
-    let all = each.iter().fold(each[0], |a, b| {
+/// West, south, east, north of all areas.
+fn extent(frames: &[Frame]) -> Result<[f64; 4], SyntheticError> {
+    let mut boxes = boxes(frames)?.into_iter();
+    let first = boxes.next().unwrap_or_default();
+    Ok(boxes.fold(first, |a, b| {
         [
             a[0].min(b[0]),
             a[1].min(b[1]),
             a[2].max(b[2]),
             a[3].max(b[3]),
         ]
-    });
-    let mut boxes = vec![all];
+    }))
+}
+
+/// West, south, east, north of each area.
+fn boxes(frames: &[Frame]) -> Result<Vec<[f64; 4]>, SyntheticError> {
+    frames
+        .iter()
+        .map(|frame| Ok(frame.grid.lonlat_bounds()?.map(degrees)))
+        .collect()
+}
+
+pub(crate) fn collection(
+    landscape: &Landscape,
+    frames: &[Frame],
+    items: &[String],
+) -> Result<Value, SyntheticError> {
+    let each = boxes(frames)?;
+    let mut boxes = vec![extent(frames)?];
     if each.len() > 1 {
         boxes.extend(each);
     }
@@ -194,6 +205,25 @@ fn polygon([west, south, east, north]: [f64; 4]) -> Value {
         "type": "Polygon",
         "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
     })
+}
+
+/// The description of the label exports.
+pub(crate) fn labels_toml(frames: &[Frame]) -> Result<String, SyntheticError> {
+    let [west, south, east, north] = extent(frames)?;
+    Ok(format!(
+        r#"# What each year of a landscape that GeoCrop's generator made was labelled. No satellite has seen it.
+
+name = "synthetic-labels"
+title = "Synthetic label exports in the form of Dynamic World's"
+synthetic = true
+attribution = "Made by GeoCrop's generator; not real labels."
+licence = "CC0-1.0"
+kind = "labels"
+url = "labels"                  # a folder, relative to this file
+api = "folder"
+bbox = [{west}, {south}, {east}, {north}]
+"#
+    ))
 }
 
 /// The source's description, for programs that use the landscape.

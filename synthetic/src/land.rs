@@ -57,6 +57,18 @@ pub(crate) struct Land {
     fields: Vec<(LandClass, Noise)>,
 }
 
+/// What decides the history of a pixel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site {
+    pub(crate) class: LandClass,
+    /// The randomness of its field, or of its class outside fields.
+    pub(crate) field: Noise,
+    /// Share of tree crowns.
+    pub(crate) trees: f32,
+    /// Height above the full reservoir in metres.
+    pub(crate) shore: f32,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Pixel {
     class: LandClass,
@@ -156,6 +168,16 @@ impl Land {
     /// The truth: the class of each pixel, row by row from the north-west.
     pub(crate) fn classes(&self) -> impl Iterator<Item = LandClass> {
         self.pixels.iter().map(|pixel| pixel.class)
+    }
+
+    /// What each pixel is, row by row from the north-west.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = Site> {
+        self.pixels.iter().map(|pixel| Site {
+            class: pixel.class,
+            field: self.fields[pixel.field as usize].1,
+            trees: pixel.trees,
+            shore: pixel.shore,
+        })
     }
 
     /// Reflectance on a day, `[band][pixel]`, as a sensor would see it without an atmosphere: neighbouring pixels are

@@ -9,13 +9,14 @@
 //! Everything is labelled as synthetic. The same parameters give the same bytes, whatever the number of threads.
 //!
 //! What is where is drawn in `terrain`, what grows when in `seasons`, what things look like in `land`, clouds in
-//! `sky`; `scene` puts these together.
+//! `sky`; `scene` puts these together. `labels` has the land's history, as label exports of other years.
 
 mod ancillary;
 mod catalog;
 mod class;
 mod error;
 mod frame;
+mod labels;
 mod land;
 mod noise;
 mod scene;
@@ -42,6 +43,9 @@ pub struct Landscape {
     pub year: i32,
     /// Scenes per area, spread over the year: 1 to 73 (one every five days).
     pub dates: usize,
+    /// Years of which label exports are written, six dates each: as a classifier of single scenes would have labelled
+    /// the land of that year. Fields were cleared, the town grew and dams rose and fell until the year of the scenes.
+    pub label_years: Vec<i32>,
 }
 
 /// One area of a landscape.
@@ -82,7 +86,8 @@ impl AreaKind {
 }
 
 impl Landscape {
-    /// The landscape of the demonstration: two areas of 512 x 512 pixels, 24 dates of 2024. They lie in two UTM zones.
+    /// The landscape of the demonstration: two areas of 512 x 512 pixels, 24 dates of 2024, labels of 2015 to 2025. They
+    /// lie in two UTM zones.
     pub fn demo() -> Self {
         let area = |slug: &str, name: &str, kind, lon, lat| SyntheticArea {
             slug: slug.to_owned(),
@@ -112,6 +117,7 @@ impl Landscape {
             ],
             year: 2024,
             dates: 24,
+            label_years: (2015..=2025).collect(),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::frame::Frame;
 use crate::land::Land;
 use crate::noise::Noise;
 use crate::scene::{Acquisition, BAND_TABLE, SCALE, Scene};
-use crate::{Landscape, SyntheticArea, ancillary};
+use crate::{Landscape, SyntheticArea, ancillary, labels};
 
 /// Marks a folder as a landscape of ours and holds the parameters that it was made from.
 const STAMP: &str = "synthetic.json";
@@ -33,6 +33,8 @@ pub struct Written {
     pub catalog: PathBuf,
     /// The description of the source.
     pub source: PathBuf,
+    /// The description of the label exports, where there are any.
+    pub labels: PathBuf,
     /// One GeoJSON file per area, in the order of the areas.
     pub aois: Vec<PathBuf>,
     /// Number of scenes.
@@ -47,8 +49,8 @@ type Progress<'a> = &'a (dyn Fn(&str, usize, usize) -> bool + Sync);
 impl Landscape {
     /// Writes the landscape to `dir`, unless it is there already.
     ///
-    /// `dir` gets `catalog.json`, `collection.json`, `scenes/`, `truth/`, `ancillary/`, `aois/` and `source.toml`. An
-    /// older landscape in `dir` is replaced; any other content is left alone and is an error. `progress` is called
+    /// `dir` gets `catalog.json`, `collection.json`, `scenes/`, `truth/`, `ancillary/`, `aois/` and `source.toml`, and
+    /// `labels/` with `labels.toml` if there are years of labels. An older landscape in `dir` is replaced; any other content is left alone and is an error. `progress` is called
     /// from several threads with what is being made, how many are done, and how many there are; when it returns
     /// `false`, the work stops and nothing is kept.
     pub fn write(
@@ -62,6 +64,7 @@ impl Landscape {
             folder: dir.to_owned(),
             catalog: dir.join("catalog.json"),
             source: dir.join("source.toml"),
+            labels: dir.join(labels::DESCRIPTION),
             aois: self.areas.iter().map(|area| aoi_path(dir, area)).collect(),
             scenes: self.areas.len() * self.dates,
             fresh: false,
@@ -99,8 +102,10 @@ impl Landscape {
         if !(1..=73).contains(&self.dates) {
             return refuse("number of dates", self.dates.to_string(), "1 to 73");
         }
-        if !(1900..=2999).contains(&self.year) {
-            return refuse("year", self.year.to_string(), "1900 to 2999");
+        for year in std::iter::once(&self.year).chain(&self.label_years) {
+            if !(1900..=2999).contains(year) {
+                return refuse("year", year.to_string(), "1900 to 2999");
+            }
         }
         if self.areas.is_empty() {
             return refuse("list of areas", "empty".to_owned(), "at least one area");
@@ -166,7 +171,8 @@ impl Landscape {
             ancillary::write_rain(&dir.join(name), &frames, noise, month)?;
         }
 
-        let total = frames.len() * self.dates;
+        let exports = self.label_years.len() * labels::DATES;
+        let total = frames.len() * (self.dates + exports);
         let done = AtomicUsize::new(0);
         let stopped = AtomicBool::new(false);
         let mut items = Vec::new();
@@ -196,6 +202,11 @@ impl Landscape {
                 })
                 .collect::<Result<_, _>>()?;
             items.extend(scenes);
+            if !progress("labels", done.load(Ordering::Relaxed), total) {
+                return Err(SyntheticError::Stopped);
+            }
+            labels::write(dir, self, frame, &land)?;
+            done.fetch_add(exports, Ordering::Relaxed);
         }
         if stopped.load(Ordering::Relaxed) {
             return Err(SyntheticError::Stopped);
@@ -204,7 +215,13 @@ impl Landscape {
         let collection = catalog::collection(self, &frames, &items)?;
         write_json(&dir.join("collection.json"), &collection)?;
         let source = dir.join("source.toml");
-        fs::write(&source, catalog::source_toml()).map_err(SyntheticError::at(&source))
+        fs::write(&source, catalog::source_toml()).map_err(SyntheticError::at(&source))?;
+        if !self.label_years.is_empty() {
+            let source = dir.join(labels::DESCRIPTION);
+            fs::write(&source, catalog::labels_toml(&frames)?)
+                .map_err(SyntheticError::at(&source))?;
+        }
+        Ok(())
     }
 
     /// Renders and writes one scene; returns its identifier.
@@ -264,16 +281,7 @@ impl Landscape {
         frame: &Frame,
         index: usize,
     ) -> Result<(NaiveDate, Acquisition, &'static str), SyntheticError> {
-        let middle = (index as f64 + 0.5) * 365.0 / self.dates as f64;
-        let round = frame.noise.named("orbit").bits() % 5;
-        let day = 5 * (middle / 5.0).floor() as u32 + round as u32 + 1;
-        let date = NaiveDate::from_yo_opt(self.year, day.min(365)).ok_or_else(|| {
-            SyntheticError::Parameter {
-                name: "year",
-                found: self.year.to_string(),
-                expected: "1900 to 2999".to_owned(),
-            }
-        })?;
+        let date = date_of(frame, self.year, index, self.dates)?;
         let (baseline, offset) = if index.is_multiple_of(2) {
             ("05.10", -0.1)
         } else {
@@ -288,6 +296,23 @@ impl Landscape {
         };
         Ok((date, acquisition, baseline))
     }
+}
+
+/// The `index`-th of some dates of a year, on the satellite's five-day round.
+pub(crate) fn date_of(
+    frame: &Frame,
+    year: i32,
+    index: usize,
+    dates: usize,
+) -> Result<NaiveDate, SyntheticError> {
+    let middle = (index as f64 + 0.5) * 365.0 / dates as f64;
+    let round = frame.noise.named("orbit").bits() % 5;
+    let day = 5 * (middle / 5.0).floor() as u32 + round as u32 + 1;
+    NaiveDate::from_yo_opt(year, day.min(365)).ok_or_else(|| SyntheticError::Parameter {
+        name: "year",
+        found: year.to_string(),
+        expected: "1900 to 2999".to_owned(),
+    })
 }
 
 fn aoi_path(dir: &Path, area: &SyntheticArea) -> PathBuf {

@@ -11,7 +11,7 @@ use geocrop_site::BuildOptions;
 use geocrop_source::Source;
 use geocrop_synthetic::Landscape;
 
-use super::{api, precompute, site, user};
+use super::{api, data, precompute, site, user};
 use crate::args::Demo;
 use crate::config::{Config, cache_dir};
 use crate::progress::{self, Bar};
@@ -19,11 +19,20 @@ use crate::runner::EngineRunner;
 
 mod check;
 
-/// Imagery with the areas and the year that are shown of it.
+/// Imagery with the areas and the years that are shown of it.
 struct Exhibit {
     source: Arc<Source>,
     areas: Vec<Aoi>,
-    period: Period,
+    periods: Vec<Period>,
+    /// Whether maps of labels are made of it.
+    labels: bool,
+}
+
+impl Exhibit {
+    fn shows(&self, recipe: &Recipe) -> bool {
+        recipe.accepts(self.source.description().kind)
+            && (self.labels || recipe.network().is_none())
+    }
 }
 
 /// The folders of a demo.
@@ -99,7 +108,10 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         &config.path("recipes"),
         exhibits
             .iter()
-            .map(|e| (Arc::clone(&e.source), vec![e.period.to_string()]))
+            .map(|e| {
+                let periods = e.periods.iter().map(ToString::to_string);
+                (Arc::clone(&e.source), periods.collect())
+            })
             .collect(),
     )?;
     let listener = listen(args.port)?;
@@ -113,7 +125,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
     };
     if args.once {
         let area = exhibits[0].areas[0].clone();
-        let period = exhibits[0].period;
+        let period = exhibits[0].periods[0];
         return server.run_during(move || check::check(address, &login, &area, period));
     }
     progress::line("");
@@ -129,18 +141,21 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
 
 /// What the demo shows: a made landscape always, real scenes where they can be had.
 fn exhibits(args: &Demo, config: &Config, folders: &Folders) -> Result<Vec<Exhibit>> {
-    let mut exhibits = vec![synthetic(&folders.synthetic())?];
+    let mut exhibits = synthetic(&folders.synthetic())?;
     if config.get("data_mirror").is_empty() {
         progress::line(
             "real sample scenes: left out (no GEOCROP_DATA_MIRROR with them; the made landscape shows the same)",
         );
     } else {
-        exhibits.push(real(
+        data::fetch_network(config)?;
+        let mut scenes = real(
             config,
             &args.project.join("sources/worldcereal.toml"),
             &args.project.join("sources/worldcereal.geojson"),
             "2021",
-        )?);
+        )?;
+        scenes.labels = true;
+        exhibits.push(scenes);
     }
     Ok(exhibits)
 }
@@ -155,32 +170,43 @@ fn live(config: &Config, project: &Path) -> Result<Exhibit> {
     )
 }
 
-fn synthetic(dir: &Path) -> Result<Exhibit> {
+/// The made landscape twice: its scenes of one year, and what each of eleven years was labelled.
+fn synthetic(dir: &Path) -> Result<Vec<Exhibit>> {
     let landscape = Landscape::demo();
     let bar = Bar::start("synthetic scenes");
     let stop = progress::listen_for_stop()?;
-    landscape.write(dir, &|what, done, total| {
+    let written = landscape.write(dir, &|what, done, total| {
         bar.at(done as f64 / total.max(1) as f64, what);
         !stop.load(std::sync::atomic::Ordering::Relaxed)
     })?;
     bar.finish(&format!(
-        "{} areas, {} dates",
+        "{} areas, {} dates, labels of {} years",
         landscape.areas.len(),
-        landscape.dates
+        landscape.dates,
+        landscape.label_years.len()
     ));
-    let location = dir.join("source.toml");
-    Ok(Exhibit {
-        source: Arc::new(Source::open(&location.display().to_string(), None)?),
-        areas: Aoi::read_dir(&dir.join("aois"), &AoiLimits::default())?,
-        period: parse_period(&landscape.year.to_string())?,
-    })
+    let areas = Aoi::read_dir(&dir.join("aois"), &AoiLimits::default())?;
+    let exhibit = |description: &Path, years: &[i32], labels| {
+        let periods = years.iter().map(|year| parse_period(&year.to_string()));
+        anyhow::Ok(Exhibit {
+            source: Arc::new(Source::open(&description.display().to_string(), None)?),
+            areas: areas.clone(),
+            periods: periods.collect::<Result<_>>()?,
+            labels,
+        })
+    };
+    Ok(vec![
+        exhibit(&written.source, &[landscape.year], false)?,
+        exhibit(&written.labels, &landscape.label_years, true)?,
+    ])
 }
 
 fn real(config: &Config, source: &Path, area: &Path, period: &str) -> Result<Exhibit> {
     Ok(Exhibit {
         source: precompute::source(config, &source.display().to_string())?,
         areas: vec![Aoi::read(area, &AoiLimits::default())?],
-        period: parse_period(period)?,
+        periods: vec![parse_period(period)?],
+        labels: false,
     })
 }
 
@@ -195,16 +221,20 @@ fn tasks(config: &Config, exhibits: &[Exhibit]) -> Result<Vec<Task>> {
         .collect();
     let mut tasks = Vec::new();
     for exhibit in exhibits {
-        for aoi in &exhibit.areas {
-            for recipe in &recipes {
-                tasks.push(Task {
-                    recipe: Arc::clone(recipe),
-                    aoi: aoi.clone(),
-                    period: exhibit.period,
-                    source: Arc::clone(&exhibit.source),
-                    target: Target::Layer,
-                });
-            }
+        let shown = recipes.iter().filter(|recipe| exhibit.shows(recipe));
+        for ((aoi, recipe), period) in exhibit
+            .areas
+            .iter()
+            .flat_map(|aoi| shown.clone().map(move |recipe| (aoi, recipe)))
+            .flat_map(|pair| exhibit.periods.iter().map(move |period| (pair, *period)))
+        {
+            tasks.push(Task {
+                recipe: Arc::clone(recipe),
+                aoi: aoi.clone(),
+                period,
+                source: Arc::clone(&exhibit.source),
+                target: Target::Layer,
+            });
         }
     }
     Ok(tasks)

@@ -33,7 +33,7 @@ fn engine_with(config: &Config, adjust: impl FnOnce(&mut EngineOptions)) -> Resu
     geocrop_raster::configure(memory_mb / 8);
     let mut options = EngineOptions {
         models: Some(config.path("models")),
-        datasets: Some(cache_dir().join("datasets")),
+        datasets: Some(super::data::folder()),
         memory_mb,
         rates: Some(cache_dir().join("rates.json")),
         ..EngineOptions::default()

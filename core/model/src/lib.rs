@@ -5,6 +5,7 @@
 //! - [`features`]: the expression language of recipes, checked for names and units when a recipe
 //!   loads and evaluated over blocks of pixels.
 //! - [`trees`]: gradient boosted trees as XGBoost saves them, evaluated here without XGBoost.
+//! - [`dynamic_world`]: Dynamic World's network, from its published weights ([`tensor_bundle`]).
 //!
 //! Nothing here reads or writes anything but a model file.
 //!
@@ -27,8 +28,10 @@
 //! # Ok::<(), geocrop_model::FeatureError>(())
 //! ```
 
+pub mod dynamic_world;
 pub mod features;
 pub mod legend;
+pub mod tensor_bundle;
 pub mod trees;
 
 pub use features::{Definition, FeatureError, FeatureSet, Symbols, Unit};

@@ -49,6 +49,8 @@ impl Overviews {
 pub struct CogSpec {
     /// One for a map, three for a picture in red, green and blue.
     pub bands: usize,
+    /// Names of the bands, which programs show; none, or one for each band.
+    pub band_names: Vec<String>,
     /// Of a one-band map.
     pub palette: Option<Palette>,
     /// The value of pixels without data, also of pixels never written.
@@ -71,6 +73,7 @@ impl Default for CogSpec {
     fn default() -> Self {
         Self {
             bands: 1,
+            band_names: Vec::new(),
             palette: None,
             nodata: Some(255),
             overviews: Overviews::Mode,
@@ -302,6 +305,9 @@ fn describe(dataset: &mut Dataset, spec: &CogSpec) -> gdal::errors::Result<()> {
         if let Some((scale, offset)) = spec.scale_offset {
             band.set_scale(scale)?;
             band.set_offset(offset)?;
+        }
+        if let Some(name) = spec.band_names.get(number - 1) {
+            band.set_description(name)?;
         }
         if number == 1 && !spec.category_names.is_empty() {
             let names = serde_json::Value::from(spec.category_names.clone());

@@ -26,6 +26,24 @@ const SENTINEL_2: [(&str, &[&str]); 12] = [
     ("scl", &["SCL", "scl", "SCL_20m"]),
 ];
 
+/// The bands of a Dynamic World export, as Earth Engine names them: the label, and the probability of each class.
+const DYNAMIC_WORLD: [&str; 10] = [
+    LABEL,
+    "water",
+    "trees",
+    "grass",
+    "flooded_vegetation",
+    "crops",
+    "shrub_and_scrub",
+    "built",
+    "bare",
+    "snow_and_ice",
+];
+
+/// The band of class values in a source of [`Kind::Labels`]. Of a file whose name says nothing about its bands it
+/// stands for the file itself: which of its bands is what, only its own descriptions tell.
+pub const LABEL: &str = "label";
+
 /// What a source holds.
 #[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
@@ -35,6 +53,19 @@ pub enum Kind {
     Scenes,
     /// Ready-made seasonal composites (`GeoMAD`): used as they are.
     Composites,
+    /// Classified acquisitions, such as exports of Dynamic World: one value a pixel, or a probability for each class.
+    Labels,
+}
+
+impl Kind {
+    /// The word for it in descriptions and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scenes => "scenes",
+            Self::Composites => "composites",
+            Self::Labels => "labels",
+        }
+    }
 }
 
 /// How the scenes are found.
@@ -47,7 +78,8 @@ pub enum Api {
     Static,
     /// File names under a folder, such as `{date}_{band}.tif`.
     Folder {
-        /// The names, relative to the folder: `{date}` (20210501 or 2021-05-01), `{band}`, `{tile}`, `{year}`, `{any}`.
+        /// The names, relative to the folder: `{date}` (20210501 or 2021-05-01), `{band}`, `{tile}`, `{year}`, `{any}`,
+        /// `*` for anything or nothing, `**/` for any folders or none. Labels need no `{band}`.
         pattern: String,
     },
 }
@@ -75,7 +107,7 @@ pub struct Description {
     pub attribution: String,
     /// Under which terms it may be used.
     pub licence: String,
-    /// Scenes or ready-made composites.
+    /// Scenes, ready-made composites, or labels.
     pub kind: Kind,
     /// The catalogue, API or folder; a relative one is beside the description, or in the datasets' folder when
     /// [`Description::dataset`] is named.
@@ -210,7 +242,7 @@ impl Description {
             url: url.to_owned(),
             api,
             collections: Vec::new(),
-            bands: usual_bands(),
+            bands: usual_bands(Kind::Scenes),
             encodings: BTreeMap::new(),
             rasters: BTreeMap::new(),
             truth: BTreeMap::new(),
@@ -247,7 +279,11 @@ pub(crate) fn inferred_api(url: &str) -> Api {
     }
 }
 
-fn usual_bands() -> BTreeMap<String, Vec<String>> {
+fn usual_bands(kind: Kind) -> BTreeMap<String, Vec<String>> {
+    if kind == Kind::Labels {
+        let itself = |name: &str| (name.to_owned(), vec![name.to_owned()]);
+        return DYNAMIC_WORLD.into_iter().map(itself).collect();
+    }
     SENTINEL_2
         .iter()
         .map(|(name, candidates)| {

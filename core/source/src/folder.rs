@@ -1,4 +1,4 @@
-//! A plain folder of rasters whose names say date and band.
+//! A plain folder of rasters whose names say date and band; of labels, the date alone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::{NaiveDate, NaiveTime};
 
 use crate::bands::described;
-use crate::description::{Description, Encoding};
+use crate::description::{Description, Encoding, Kind, LABEL};
 use crate::error::SourceError;
 use crate::fingerprint;
 use crate::query::{Moment, Query};
@@ -22,9 +22,13 @@ enum Piece {
     Band,
     Tile,
     Any,
+    /// `*`: as `{any}`, or nothing.
+    Star,
+    /// `**/`: any number of folders.
+    Folders,
 }
 
-/// A naming pattern such as `{year}/{date}/{band}.tif`.
+/// A naming pattern such as `{year}/{date}/{band}.tif` or `**/*{date}*.tif`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Piece>);
 
@@ -32,16 +36,22 @@ pub(crate) struct Pattern(Vec<Piece>);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Named {
     date: Option<NaiveDate>,
-    band: String,
+    band: Option<String>,
     tile: Option<String>,
 }
 
 impl Pattern {
     /// For a folder of which nothing else is known.
-    pub(crate) const DEFAULT: &'static str = "{date}_{band}.tif";
+    pub(crate) fn usual(kind: Kind) -> &'static str {
+        match kind {
+            // Earth Engine names Dynamic World's images after Sentinel-2's: 20200115T075211_20200115T081034_T36KTB.
+            Kind::Labels => "**/*{date}*.tif",
+            Kind::Scenes | Kind::Composites => "{date}_{band}.tif",
+        }
+    }
 
     /// The error is the reason.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, kind: Kind) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(open) = rest.find('{') {
@@ -49,9 +59,7 @@ impl Pattern {
             let Some((name, after)) = braced[1..].split_once('}') else {
                 return Err(format!("`{text}` has a {{ without its }}"));
             };
-            if !before.is_empty() {
-                pieces.push(Piece::Text(before.to_owned()));
-            }
+            push_text(&mut pieces, before);
             pieces.push(match name {
                 "date" => Piece::Date,
                 "year" => Piece::Year,
@@ -66,17 +74,15 @@ impl Pattern {
             });
             rest = after;
         }
-        if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.to_owned()));
-        }
-        for (piece, name, at_most_once) in [
+        push_text(&mut pieces, rest);
+        for (piece, name, needed) in [
             (Piece::Date, "{date}", true),
-            (Piece::Band, "{band}", true),
+            (Piece::Band, "{band}", kind != Kind::Labels),
             (Piece::Tile, "{tile}", false),
         ] {
             let count = pieces.iter().filter(|p| **p == piece).count();
-            if count > 1 || (at_most_once && count == 0) {
-                let wanted = if at_most_once { "exactly" } else { "at most" };
+            if count > 1 || (needed && count == 0) {
+                let wanted = if needed { "exactly" } else { "at most" };
                 return Err(format!(
                     "`{text}` has {name} {count} times, expected {wanted} once"
                 ));
@@ -87,6 +93,9 @@ impl Pattern {
 
     /// How many folders deep the names go.
     fn depth(&self) -> usize {
+        if self.0.contains(&Piece::Folders) {
+            return usize::MAX;
+        }
         let slashes = |piece: &Piece| match piece {
             Piece::Text(text) => text.matches('/').count(),
             _ => 0,
@@ -94,9 +103,33 @@ impl Pattern {
         self.0.iter().map(slashes).sum()
     }
 
+    fn tells_bands(&self) -> bool {
+        self.0.contains(&Piece::Band)
+    }
+
     /// What a path relative to the folder says, or `None` when it does not fit.
     fn read(&self, path: &str) -> Option<Named> {
         fit(&self.0, path, Named::default())
+    }
+}
+
+/// Text between braces, with its wildcards.
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    let mut text = text;
+    while let Some(star) = text.find('*') {
+        let (before, from) = text.split_at(star);
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before.to_owned()));
+        }
+        let (piece, rest) = match from.strip_prefix("**/") {
+            Some(rest) => (Piece::Folders, rest),
+            None => (Piece::Star, &from[1..]),
+        };
+        pieces.push(piece);
+        text = rest;
+    }
+    if !text.is_empty() {
+        pieces.push(Piece::Text(text.to_owned()));
     }
 }
 
@@ -135,12 +168,24 @@ fn fit(pieces: &[Piece], text: &str, named: Named) -> Option<Named> {
                 .find_map(|end| {
                     let mut named = named.clone();
                     match piece {
-                        Piece::Band => text[..end].clone_into(&mut named.band),
+                        Piece::Band => named.band = Some(text[..end].to_owned()),
                         Piece::Tile => named.tile = Some(text[..end].to_owned()),
                         _ => {}
                     }
                     fit(later, &text[end..], named)
                 })
+        }
+        Piece::Star => {
+            let longest = text.find('/').unwrap_or(text.len());
+            (0..=longest)
+                .filter(|end| text.is_char_boundary(*end))
+                .find_map(|end| fit(later, &text[end..], named.clone()))
+        }
+        Piece::Folders => {
+            let starts = text.match_indices('/').map(|(at, _)| at + 1);
+            std::iter::once(0)
+                .chain(starts)
+                .find_map(|start| fit(later, &text[start..], named.clone()))
         }
     }
 }
@@ -157,10 +202,13 @@ pub(crate) fn scenes(
         pattern: pattern_text.to_owned(),
         reason,
     };
-    let pattern = Pattern::parse(pattern_text).map_err(wrong)?;
+    let pattern = Pattern::parse(pattern_text, description.kind).map_err(wrong)?;
     let mut paths = Vec::new();
     walk(folder, pattern.depth(), "", &mut paths)?;
     paths.sort();
+    if !pattern.tells_bands() {
+        return whole_files(folder, &pattern, &paths, description, query).map_err(wrong);
+    }
 
     // (date, tile) -> band as the file calls it -> path
     let mut groups: BTreeMap<(NaiveDate, Option<String>), BTreeMap<String, PathBuf>> =
@@ -169,9 +217,11 @@ pub(crate) fn scenes(
         let Some(named) = pattern.read(path) else {
             continue;
         };
-        let Some(date) = named.date else { continue };
+        let Some((date, band)) = named.date.zip(named.band) else {
+            continue;
+        };
         let files = groups.entry((date, named.tile)).or_default();
-        if let Some(first) = files.insert(named.band, folder.join(path)) {
+        if let Some(first) = files.insert(band, folder.join(path)) {
             return Err(wrong(format!(
                 "{} and {path} are both the same band of the same date: put what differs into {{tile}}",
                 first.display()
@@ -179,17 +229,11 @@ pub(crate) fn scenes(
         }
     }
     if groups.is_empty() {
-        return Err(wrong(format!(
-            "none of its {} files fits: give the pattern in a source description",
-            paths.len()
-        )));
+        return Err(wrong(none_fits(&paths)));
     }
     let mut scenes = Vec::new();
     for ((date, tile), files) in groups {
-        let moment = Moment {
-            datetime: date.and_time(NaiveTime::MIN).and_utc(),
-            interval: None,
-        };
+        let moment = day(date);
         if moment.counts(query) {
             let id = match tile {
                 Some(tile) => format!("{tile}_{date}"),
@@ -199,6 +243,54 @@ pub(crate) fn scenes(
         }
     }
     Ok(scenes)
+}
+
+fn none_fits(paths: &[String]) -> String {
+    format!(
+        "none of its {} files fits: give the pattern in a source description",
+        paths.len()
+    )
+}
+
+fn day(date: NaiveDate) -> Moment {
+    Moment {
+        datetime: date.and_time(NaiveTime::MIN).and_utc(),
+        interval: None,
+    }
+}
+
+/// Labels whose names tell the date and no band: each file is a scene, and what is in it is found out when it is opened.
+fn whole_files(
+    folder: &Path,
+    pattern: &Pattern,
+    paths: &[String],
+    description: &Description,
+    query: &Query,
+) -> Result<Vec<Scene>, String> {
+    let dated: Vec<(&String, NaiveDate)> = paths
+        .iter()
+        .filter_map(|path| Some((path, pattern.read(path)?.date?)))
+        .collect();
+    if dated.is_empty() {
+        return Err(none_fits(paths));
+    }
+    Ok(dated
+        .into_iter()
+        .map(|(path, date)| (path, day(date)))
+        .filter(|(_, moment)| moment.counts(query))
+        .map(|(path, moment)| {
+            let file = band_ref(&folder.join(path), description.encodings.get(LABEL));
+            let bands = BTreeMap::from([(LABEL.to_owned(), file)]);
+            assembled(
+                path.clone(),
+                &moment,
+                bands,
+                Vec::new(),
+                folder,
+                description,
+            )
+        })
+        .collect())
 }
 
 fn scene(
@@ -224,7 +316,18 @@ fn scene(
             Ok(path.map(|path| band_ref(path, description.encodings.get(band))))
         },
     )?;
-    Ok(Scene {
+    Ok(assembled(id, moment, bands, missing, folder, description))
+}
+
+fn assembled(
+    id: String,
+    moment: &Moment,
+    bands: BTreeMap<String, BandRef>,
+    missing: Vec<String>,
+    folder: &Path,
+    description: &Description,
+) -> Scene {
+    Scene {
         id,
         collection: None,
         kind: description.kind,
@@ -241,7 +344,7 @@ fn scene(
             reason: "a folder has no metadata that say otherwise".to_owned(),
         },
         item_href: folder.display().to_string(),
-    })
+    }
 }
 
 fn band_ref(path: &Path, encoding: Option<&Encoding>) -> BandRef {
@@ -289,8 +392,8 @@ mod tests {
     use super::*;
 
     fn read(pattern: &str, path: &str) -> Option<(String, String, Option<String>)> {
-        let named = Pattern::parse(pattern).unwrap().read(path)?;
-        Some((named.date?.to_string(), named.band, named.tile))
+        let named = Pattern::parse(pattern, Kind::Scenes).unwrap().read(path)?;
+        Some((named.date?.to_string(), named.band?, named.tile))
     }
 
     #[test]
@@ -349,7 +452,24 @@ mod tests {
             "{date}_{band",
             "{date}_{colour}_{band}",
         ] {
-            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
+            assert!(Pattern::parse(pattern, Kind::Scenes).is_err(), "{pattern}");
         }
+    }
+
+    #[test]
+    fn labels_are_dated_by_the_first_date_in_their_names_however_deep_they_lie() {
+        let pattern = Pattern::parse(Pattern::usual(Kind::Labels), Kind::Labels).unwrap();
+        let date = |path: &str| Some(pattern.read(path)?.date?.to_string());
+        for path in [
+            "2020/mazowe/20200115T075211_20200117T081034_T36KTB.tif",
+            "dw_2020-01-15.tif",
+            "99999999-20200115.tif",
+            "é/20200115.tif",
+        ] {
+            assert_eq!(date(path).as_deref(), Some("2020-01-15"), "{path}");
+        }
+        assert_eq!(date("20200115/label.tif"), None);
+        assert_eq!(date("20200115.tif.aux.xml"), None);
+        assert!(Pattern::parse("{tile}/*.tif", Kind::Labels).is_err());
     }
 }

@@ -26,7 +26,7 @@ mod source;
 
 pub use ancillary::{Ancillary, TruthRaster};
 pub use description::{
-    AncillaryDescription, AncillaryInput, Api, Description, Encoding, Kind, Method, Truth,
+    AncillaryDescription, AncillaryInput, Api, Description, Encoding, Kind, LABEL, Method, Truth,
 };
 pub use error::SourceError;
 pub use http::Network;

@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::description::Kind;
 
-/// One acquisition, or one ready-made composite of a [`Kind::Composites`] source.
+/// One acquisition, one ready-made composite of a [`Kind::Composites`] source, or one file of [`Kind::Labels`].
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 pub struct Scene {
-    /// The item's id; in a folder the date, after the tile's name where there is one.
+    /// The item's id; in a folder the date, after the tile's name where there is one, or the file's path where names
+    /// tell no bands.
     pub id: String,
     /// The collection that the item belongs to.
     pub collection: Option<String>,
-    /// A scene to be masked and composited, or a composite that is used as it is.
+    /// A scene to be masked and composited, a composite that is used as it is, or labels.
     pub kind: Kind,
     /// When it was acquired; for an interval without `datetime`, its middle.
     pub datetime: DateTime<Utc>,

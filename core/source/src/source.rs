@@ -71,7 +71,7 @@ impl Source {
         let is_folder = matches!(&place, Location::File(path) if path.is_dir());
         let api = if is_folder {
             Api::Folder {
-                pattern: Pattern::DEFAULT.to_owned(),
+                pattern: Pattern::usual(Kind::Scenes).to_owned(),
             }
         } else if place.has_extension("json") || matches!(place, Location::Url(_)) {
             inferred_api(&place.to_string())

@@ -149,6 +149,7 @@ fn planes(block: &Block) -> Vec<&Array2<u8>> {
     let mut planes = vec![&block.observations];
     planes.extend(&block.map);
     planes.extend(&block.confidence);
+    planes.extend(&block.evidence);
     planes
 }
 
@@ -183,14 +184,17 @@ impl Finishing<'_> {
         let map = (1..=bands)
             .map(|plane| scratch.read(plane, window))
             .collect::<Result<_, _>>()?;
-        let confidence = self
-            .recipe
-            .output
+        let output = &self.recipe.output;
+        let confidence = output
             .has_confidence()
             .then(|| scratch.read(bands + 1, window));
+        let evidence = output
+            .has_evidence()
+            .then(|| scratch.read(bands + 2, window));
         Ok(Block {
             map,
             confidence: confidence.transpose()?,
+            evidence: evidence.transpose()?,
             observations,
             observed: Vec::new(),
         })
@@ -262,6 +266,7 @@ impl Finishing<'_> {
         });
         Ok(Block {
             confidence,
+            evidence: block.evidence.as_ref().map(|p| clipped(p, NODATA)),
             observations: clipped(&block.observations, NODATA),
             map,
             observed: block.observed,

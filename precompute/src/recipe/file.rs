@@ -1,5 +1,7 @@
 //! The TOML form of a recipe, and the checks that turn it into a [`Recipe`].
 
+mod labels;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -8,6 +10,8 @@ use geocrop_model::{FeatureSet, Legend, LegendClass, Unit};
 use geocrop_raster::{Crs, Resampling};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
+
+use labels::NetworkTable;
 
 use super::output::{ClassModel, Output, RampStep};
 use super::post::{self, PostTable};
@@ -27,10 +31,11 @@ struct File {
     bands: Bands,
     mask: Option<MaskTable>,
     season: Spanned<Vec<Season>>,
-    composite: Composite,
+    composite: Spanned<Composite>,
     #[serde(default)]
     rasters: BTreeMap<String, RasterTable>,
-    features: Features,
+    features: Option<Spanned<Features>>,
+    network: Option<Spanned<NetworkTable>>,
     model: Option<Spanned<ModelTable>>,
     index: Option<Spanned<IndexTable>>,
     picture: Option<Spanned<PictureTable>>,
@@ -106,7 +111,7 @@ impl From<Interpolation> for Resampling {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Features {
     season: BTreeMap<String, Spanned<String>>,
@@ -252,13 +257,24 @@ pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Recipe, Rec
         .map(|(name, table)| Ok((name, raster(&origin, &table)?)))
         .collect::<Result<BTreeMap<_, _>, RecipeError>>()?;
 
+    labels::check_composite(&origin, &file.composite, file.network.is_some())?;
+    if file.network.is_some() {
+        labels::check(&origin, file.features.as_ref(), &file.season)?;
+    } else if file.features.is_none() {
+        return Err(origin.error(
+            &file.name,
+            "there are no [features]: a recipe without a [network] maps what its features show",
+        ));
+    }
+    let composite = file.composite.into_inner();
+    let features = file.features.map(Spanned::into_inner).unwrap_or_default();
     let bands = file.bands.names.into_inner();
     let seasons = file.season.into_inner();
     let season_features = origin.compile(
-        &origin.features(file.features.season),
-        &season_symbols(&bands, file.composite.mads, &rasters),
+        &origin.features(features.season),
+        &season_symbols(&bands, composite.mads, &rasters),
     )?;
-    let year = origin.features(file.features.year);
+    let year = origin.features(features.year);
     let year_features = if year.is_empty() {
         None
     } else {
@@ -268,12 +284,13 @@ pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Recipe, Rec
 
     let known = feature_names(&seasons, &season_features, year_features.as_ref());
     let output = Maps {
+        network: file.network,
         model: file.model,
         index: file.index,
         picture: file.picture,
         legend: file.legend,
     }
-    .check(&origin, &file.name, &known)?;
+    .check(&origin, &file.name, &bands, &known)?;
     let post = post::Context {
         rasters: &rasters,
         output: &output,
@@ -294,7 +311,7 @@ pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Recipe, Rec
         invalid: file.bands.invalid,
         mask,
         seasons,
-        composite: file.composite,
+        composite,
         rasters,
         season_features,
         year_features,
@@ -412,8 +429,9 @@ fn raster(origin: &Origin<'_>, table: &RasterTable) -> Result<Raster, RecipeErro
     })
 }
 
-/// The three tables of which a recipe has one, and the legend.
+/// The four tables of which a recipe has one, and the legend.
 struct Maps {
+    network: Option<Spanned<NetworkTable>>,
     model: Option<Spanned<ModelTable>>,
     index: Option<Spanned<IndexTable>>,
     picture: Option<Spanned<PictureTable>>,
@@ -425,17 +443,21 @@ impl Maps {
         self,
         origin: &Origin<'_>,
         name: &Spanned<String>,
+        bands: &[String],
         known: &[String],
     ) -> Result<Output, RecipeError> {
-        match (self.model, self.index, self.picture) {
-            (Some(model), None, None) => {
+        match (self.network, self.model, self.index, self.picture) {
+            (Some(network), None, None, None) => {
+                labels::map(origin, network, bands, self.legend).map(Output::Labels)
+            }
+            (None, Some(model), None, None) => {
                 class_model(origin, model, self.legend).map(Output::Classes)
             }
-            (None, Some(index), None) => index_output(origin, index, known),
-            (None, None, Some(picture)) => picture_output(origin, picture, known),
+            (None, None, Some(index), None) => index_output(origin, index, known),
+            (None, None, None, Some(picture)) => picture_output(origin, picture, known),
             _ => Err(origin.error(
                 name,
-                "a recipe has exactly one of [model], [index] and [picture]: it says what the map shows",
+                "a recipe has exactly one of [network], [model], [index] and [picture]: it says what the map shows",
             )),
         }
     }

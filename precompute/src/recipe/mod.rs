@@ -16,10 +16,11 @@ use std::path::Path;
 use geocrop_composite::MaskRecipe;
 use geocrop_model::{Definition, FeatureSet, Symbols, Unit};
 use geocrop_raster::{Crs, Resampling};
+use geocrop_source::Kind;
 use serde::Serialize;
 
 pub use error::RecipeError;
-pub use output::{ClassModel, INDEX_STEPS, Output, RampStep};
+pub use output::{ClassModel, INDEX_STEPS, LabelMap, Output, RampStep};
 pub(crate) use output::{NODATA, index_code, picture_code};
 pub use period::{MonthDay, Period, Season};
 pub use post::{Connectivity, LARGEST_UNIT, MappingUnit, MaskPlace, Post, PostMask, WIDEST_WINDOW};
@@ -49,7 +50,7 @@ pub struct Recipe {
     pub mask: Option<Mask>,
     /// The composites of a period.
     pub seasons: Vec<Season>,
-    /// How scenes become a composite.
+    /// How the dates of a season become one.
     pub composite: Composite,
     /// Other rasters that features use.
     pub rasters: BTreeMap<String, Raster>,
@@ -98,21 +99,24 @@ pub struct Mask {
     pub recipe: MaskRecipe,
 }
 
-/// How scenes become a composite.
+/// How the dates of a season become one.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Composite {
-    /// Only `geomedian` today.
+    /// The statistic.
     pub method: Method,
-    /// Length of the last step of the iteration, in reflectance.
+    /// Of the geomedian: length of the last step of the iteration, in reflectance.
     #[serde(default = "Composite::default_eps")]
     pub eps: f32,
-    /// Most steps of the iteration.
+    /// Of the geomedian: most steps of the iteration.
     #[serde(default = "Composite::default_iterations")]
     pub max_iterations: u32,
-    /// Whether the three median absolute deviations are made.
+    /// Whether the three median absolute deviations from the geomedian are made.
     #[serde(default)]
     pub mads: bool,
+    /// Of labels: fewer observations than this are thin evidence.
+    #[serde(default)]
+    pub thin: u16,
 }
 
 impl Composite {
@@ -126,10 +130,14 @@ impl Composite {
 
 /// The statistic of a composite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// The geometric median over all bands together.
     Geomedian,
+    /// Of labels: the class that most dates have.
+    Mode,
+    /// Of labels: the class with the highest mean probability.
+    MeanProbability,
 }
 
 /// A raster beside the imagery.
@@ -191,6 +199,23 @@ impl Recipe {
             &self.season_features,
             self.year_features.as_ref(),
         )
+    }
+
+    /// Whether maps of this recipe can be made from a source of this kind.
+    pub fn accepts(&self, kind: Kind) -> bool {
+        match (&self.output, kind) {
+            (_, Kind::Scenes) => true,
+            (Output::Labels(_), kind) => kind == Kind::Labels,
+            (_, kind) => kind == Kind::Composites,
+        }
+    }
+
+    /// The network that classifies scenes, in a recipe of labels.
+    pub fn network(&self) -> Option<&str> {
+        match &self.output {
+            Output::Labels(labels) => Some(&labels.network),
+            _ => None,
+        }
     }
 
     /// Bands to ask the source for, the mask's among them.

@@ -1,4 +1,4 @@
-//! What a recipe's features become: classes by a model, steps of an index, or a picture.
+//! What a recipe makes: classes by a model, steps of an index, a picture, or the labels of a year.
 
 use geocrop_model::{Legend, Rgb};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,17 @@ pub enum Output {
         /// Exponent on the brightness; below 1 lifts the shadows.
         gamma: f32,
     },
+    /// The class of each date, by a network or as the source has it, reduced to one for the period.
+    Labels(LabelMap),
+}
+
+/// Classes that each date has by itself.
+#[derive(Debug, Clone)]
+pub struct LabelMap {
+    /// The network that classifies scenes; a source of labels needs none.
+    pub network: String,
+    /// The classes of the map, by rising value.
+    pub legend: Legend,
 }
 
 /// A model and what its outputs mean.
@@ -71,23 +82,29 @@ impl Output {
     /// The store's word for the kind.
     pub fn kind(&self) -> &'static str {
         match self {
-            Output::Classes(_) => "classes",
+            Output::Classes(_) | Output::Labels(_) => "classes",
             Output::Index { .. } => "index",
             Output::Picture { .. } => "rgb",
         }
     }
 
-    /// The classes of a map of classes.
+    /// The legend of a map of classes.
     pub fn legend(&self) -> Option<&Legend> {
         match self {
-            Self::Classes(model) => Some(&model.legend),
-            _ => None,
+            Output::Classes(model) => Some(&model.legend),
+            Output::Labels(labels) => Some(&labels.legend),
+            Output::Index { .. } | Output::Picture { .. } => None,
         }
     }
 
     /// Whether the map says how sure it is of its classes.
     pub fn has_confidence(&self) -> bool {
-        matches!(self, Self::Classes(_))
+        matches!(self, Self::Classes(_) | Self::Labels(_))
+    }
+
+    /// Whether the map says what its observations are worth.
+    pub fn has_evidence(&self) -> bool {
+        matches!(self, Self::Labels(_))
     }
 
     /// Bands of the map's file.

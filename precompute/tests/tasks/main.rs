@@ -4,7 +4,9 @@
 mod composites;
 mod diff;
 mod frozen;
+mod labels;
 mod large;
+mod native;
 mod post;
 mod readers;
 mod support;

@@ -17,6 +17,13 @@ pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// Data of others beside the checkout, or where `GEOCROP_SHARED` says.
+pub(crate) fn shared() -> Option<PathBuf> {
+    let beside = project().join("../shared");
+    let dir = std::env::var_os("GEOCROP_SHARED").map_or(beside, PathBuf::from);
+    dir.is_dir().then_some(dir)
+}
+
 pub(crate) fn recipe(name: &str) -> Arc<Recipe> {
     let file = project().join("recipes").join(format!("{name}.toml"));
     Arc::new(Recipe::read(&file).unwrap())
@@ -39,6 +46,7 @@ pub(crate) fn landscape() -> &'static Path {
             }],
             year: 2024,
             dates: 8,
+            label_years: Vec::new(),
         }
         .write(dir.path(), &|_, _, _| true)
         .unwrap();
@@ -107,6 +115,7 @@ impl Bench {
         let scratch = tempfile::tempdir().unwrap();
         let mut options = EngineOptions {
             models: Some(project().join("models")),
+            datasets: shared().map(|dir| dir.join("data")),
             scratch: scratch.path().to_owned(),
             memory_mb: 256,
             ..EngineOptions::default()

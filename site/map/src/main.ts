@@ -9,12 +9,14 @@ import { basemap } from "./basemap";
 import { element, figure, swatch } from "./element";
 import { distinct, type Layer, nearest, readLayers } from "./layers";
 import { type Choice, Panel } from "./panel";
-import { classAt, installTiles, template } from "./tiles";
+import { classAt, forget, installTiles, template } from "./tiles";
+import { Years } from "./years";
 import "./map.css";
 
 // Zimbabwe, where an empty store opens.
 const HOME: [number, number, number, number] = [25.2, -22.5, 33.1, -15.6];
-const SHOWN = "shown";
+// The next layer is loaded beside the one in view, which goes when the other is there: years change without a flash.
+const PLACES = ["shown-a", "shown-b"] as const;
 
 async function start(app: HTMLElement): Promise<void> {
   const href = (name: string) => app.getAttribute(`data-href-${name}`) ?? undefined;
@@ -75,7 +77,9 @@ class Shown {
   busy: () => boolean = () => false;
   private readonly panel: Panel;
   private readonly markers: maplibregl.Marker[] = [];
+  private readonly years: Years;
   private shownTiles = "";
+  private place: (typeof PLACES)[number] = PLACES[0];
   private popup: maplibregl.Popup | null = null;
 
   constructor(
@@ -86,6 +90,9 @@ class Shown {
   ) {
     this.panel = new Panel(layers, choice, (what) => this.follow(what));
     host.append(this.panel.root);
+    this.years = new Years((period) => this.turnTo(period));
+    map.addControl(this.years, "bottom-left");
+    this.offerYears();
     this.outline();
     this.paint();
     map.on("click", (event) => this.busy() || void this.explain(event.lngLat));
@@ -107,9 +114,10 @@ class Shown {
   }
 
   private follow(what: "layer" | "classes" | "opacity"): void {
-    if (what === "opacity") this.map.setPaintProperty(SHOWN, "raster-opacity", this.choice.opacity);
+    if (what === "opacity") this.map.setPaintProperty(this.place, "raster-opacity", this.choice.opacity);
     else this.paint();
     if (what === "layer") {
+      this.offerYears();
       this.popup?.remove();
       const bounds = this.map.getBounds();
       const [west, south, east, north] = this.choice.layer.bbox;
@@ -123,19 +131,20 @@ class Shown {
 
   private paint(): void {
     const { layer, hidden, opacity } = this.choice;
-    const tiles = template("layer", layer, hidden);
-    const source = this.map.getSource(SHOWN) as RasterTileSource | undefined;
+    const source = this.map.getSource(this.place) as RasterTileSource | undefined;
     const key = layer.tiles;
     if (source && this.shownTiles === key) {
-      source.setTiles([tiles]);
+      source.setTiles([template(this.place, layer, hidden)]);
       return;
     }
-    if (this.map.getLayer(SHOWN)) this.map.removeLayer(SHOWN);
-    if (source) this.map.removeSource(SHOWN);
+    const before = this.place;
+    const place = source ? PLACES.find((free) => free !== before)! : before;
+    this.clear(place);
+    this.place = place;
     this.shownTiles = key;
-    this.map.addSource(SHOWN, {
+    this.map.addSource(place, {
       type: "raster",
-      tiles: [tiles],
+      tiles: [template(place, layer, hidden)],
       tileSize: layer.tile_size,
       minzoom: layer.min_zoom,
       maxzoom: layer.max_zoom,
@@ -144,9 +153,9 @@ class Shown {
     });
     this.map.addLayer(
       {
-        id: SHOWN,
+        id: place,
         type: "raster",
-        source: SHOWN,
+        source: place,
         paint: {
           "raster-opacity": opacity,
           "raster-resampling": layer.kind === "rgb" ? "linear" : "nearest",
@@ -155,6 +164,31 @@ class Shown {
       },
       "areas",
     );
+    if (source) this.map.once("idle", () => before !== this.place && this.clear(before));
+  }
+
+  private clear(place: string): void {
+    if (this.map.getLayer(place)) this.map.removeLayer(place);
+    if (this.map.getSource(place)) this.map.removeSource(place);
+    forget(place);
+  }
+
+  private offerYears(): void {
+    const { area, recipe, period } = this.choice.layer;
+    const same = this.layers.filter((l) => l.area === area && l.recipe === recipe);
+    this.years.offer(distinct(same, (l) => l.period), period);
+  }
+
+  /** The same layer in another year: the view and the hidden classes stay. */
+  private turnTo(period: string): void {
+    const { area, recipe } = this.choice.layer;
+    const layer = this.layers.find((l) => l.area === area && l.recipe === recipe && l.period === period);
+    if (!layer) return;
+    this.choice.layer = layer;
+    this.popup?.remove();
+    this.panel.drawPeriod();
+    this.paint();
+    this.remember();
   }
 
   /** Outlines and names of all areas; a name is a button that goes there. */
@@ -189,6 +223,7 @@ class Shown {
     if (!layer) return;
     this.choice.layer = layer;
     this.panel.draw();
+    this.offerYears();
     this.paint();
     this.map.fitBounds(layer.bbox, { padding: 40 });
     this.remember();
@@ -231,8 +266,9 @@ class Shown {
     this.choice.hidden.clear();
     for (const value of view.hidden ?? []) this.choice.hidden.add(value);
     this.panel.draw();
+    this.offerYears();
     this.paint();
-    this.map.setPaintProperty(SHOWN, "raster-opacity", this.choice.opacity);
+    this.map.setPaintProperty(this.place, "raster-opacity", this.choice.opacity);
     if (view.at) this.map.jumpTo({ zoom: view.at[0], center: [view.at[2], view.at[1]] });
     else this.map.fitBounds(this.choice.layer.bbox, { padding: 40 });
   }

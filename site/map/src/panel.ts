@@ -1,4 +1,4 @@
-// The panel beside the map: which area, layer and period; the legend with its switches; opacity.
+// The panel beside the map: which area and layer; the legend with its switches; opacity. The year is chosen on the map.
 
 import { element, figure, swatch } from "./element";
 import { distinct, type Layer, nearest } from "./layers";
@@ -12,6 +12,7 @@ export interface Choice {
 export class Panel {
   readonly root = element("div", { class: "panel-layers" });
   private readonly legend = element("div", { class: "panel-legend" });
+  private readonly remarks = element("div");
 
   constructor(
     private readonly layers: Layer[],
@@ -25,18 +26,22 @@ export class Panel {
   draw(): void {
     const { layer } = this.choice;
     const ofArea = this.layers.filter((l) => l.area === layer.area);
-    const ofRecipe = ofArea.filter((l) => l.recipe === layer.recipe);
     const focused = document.activeElement?.id;
     this.root.replaceChildren(
       this.select("Area", "area", distinct(this.layers, (l) => l.area), layer.area, (area) => this.layers.find((l) => l.area === area)?.area_name ?? area),
       this.recipes(ofArea),
-      this.select("Period", "period", distinct(ofRecipe, (l) => l.period), layer.period, (period) => period),
       this.legend,
       this.opacity(),
-      this.about(),
+      this.remarks,
     );
-    this.drawLegend();
+    this.drawPeriod();
     if (focused) document.getElementById(focused)?.focus();
+  }
+
+  /** Redraws what differs from year to year. */
+  drawPeriod(): void {
+    this.drawLegend();
+    this.remarks.replaceChildren(this.about());
   }
 
   private choose(wish: Partial<Pick<Layer, "area" | "recipe" | "period">>): void {
@@ -51,7 +56,7 @@ export class Panel {
 
   private select(
     title: string,
-    key: "area" | "period",
+    key: "area",
     values: string[],
     current: string,
     name: (value: string) => string,
@@ -85,7 +90,7 @@ export class Panel {
   private drawLegend(): void {
     const { layer, hidden } = this.choice;
     if (layer.legend.length === 0) {
-      this.legend.replaceChildren();
+      this.legend.replaceChildren(element("p", { class: "quiet" }, layer.period));
       return;
     }
     const rows = layer.legend.map((entry) => {
@@ -107,7 +112,7 @@ export class Panel {
       const label = element("label", { for: id, title: entry.description }, swatch(entry.color), entry.title);
       return element("li", {}, box, label, area);
     });
-    this.legend.replaceChildren(element("h2", {}, "Legend"), element("ul", { class: "legend-list" }, ...rows));
+    this.legend.replaceChildren(element("h2", {}, `Legend, ${layer.period}`), element("ul", { class: "legend-list" }, ...rows));
   }
 
   private opacity(): HTMLElement {

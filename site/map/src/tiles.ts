@@ -64,6 +64,11 @@ export function template(name: string, layer: Layer, hidden: Set<number>): strin
   return `${SCHEME}://${name}/{z}/{x}/{y}?${colors.join(",")}`;
 }
 
+/** Forgets the layer of a template that is no longer shown. */
+export function forget(name: string): void {
+  shown.delete(name);
+}
+
 /** The class at a place, read from the colour of the most detailed tile there; `null` where nothing is mapped. */
 export async function classAt(layer: Layer, lng: number, lat: number): Promise<LegendClass | null> {
   const z = layer.max_zoom;

@@ -101,7 +101,7 @@ fn class_of(layer: &Layer, value: i64) -> Option<&catalog::Class> {
     map.classes.iter().find(|class| class.value == value)
 }
 
-fn class_title(layer: &Layer, class: &catalog::ClassArea) -> String {
+pub(super) fn class_title(layer: &Layer, class: &catalog::ClassArea) -> String {
     class
         .title
         .clone()
@@ -109,7 +109,7 @@ fn class_title(layer: &Layer, class: &catalog::ClassArea) -> String {
         .unwrap_or_else(|| class.name.clone())
 }
 
-fn class_color(layer: &Layer, class: &catalog::ClassArea) -> String {
+pub(super) fn class_color(layer: &Layer, class: &catalog::ClassArea) -> String {
     let hint = class_of(layer, class.value).and_then(|c| c.color_hint.as_deref());
     super::color(class.color.as_deref().or(hint))
 }
@@ -183,6 +183,13 @@ fn figures(layer: &Layer) -> Vec<Fact> {
             "Clear observations, median",
             format!("{} ({} to {})", o.median, o.min, o.max),
         ));
+    }
+    if let (Some(doubtful), Some(seen)) = (&stats.doubtful, stats.observed_ha)
+        && seen > 0.0
+    {
+        let share = |ha: f64| format::percent(100.0 * ha / seen);
+        facts.push(fact("Thin evidence", share(doubtful.thin_ha)));
+        facts.push(fact("Ties", share(doubtful.tie_ha)));
     }
     if let Some(mean) = stats.confidence_mean {
         facts.push(fact("Mean confidence", format::ratio(Some(mean))));

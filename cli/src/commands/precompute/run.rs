@@ -54,6 +54,9 @@ fn run_list(
     list: &List,
     allow: impl FnOnce(&plan::Costed) -> Result<()>,
 ) -> Result<Report> {
+    for gone in engine.sweep()? {
+        progress::line(&format!("swept: {gone}"));
+    }
     let costed = plan::cost(engine, &list.tasks, Inputs::Frozen)?;
     allow(&costed)?;
     let begun = Instant::now();
@@ -79,6 +82,11 @@ fn run_list(
         report.attempt(&board, &name, 0.0, |handle| engine.mosaic(whole, handle))?;
     }
     board.finish();
+    // A run that was killed between an item and its collection left the item unlisted: tasks that are done are not
+    // made again, but listed.
+    for recipe in list.recipes() {
+        engine.refresh(recipe)?;
+    }
     report.seconds = begun.elapsed().as_secs_f64();
     progress::line(&report.to_table());
     Ok(report)

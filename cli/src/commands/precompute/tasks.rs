@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use geocrop_precompute::{Engine, Period, Target, Task};
+use geocrop_precompute::{Engine, Period, Recipe, Target, Task};
 use geocrop_source::Source;
 
 use super::{areas, recipe, source};
 use crate::args::Tasks;
+use crate::commands::data;
 use crate::config::{Config, Usage};
 
 /// Tasks, and the large areas that some of them are tiles of.
@@ -24,6 +25,14 @@ impl List {
             tasks,
             mosaics: Vec::new(),
         }
+    }
+
+    /// The recipes of the tasks, each once.
+    pub(super) fn recipes(&self) -> Vec<&Recipe> {
+        let mut recipes: Vec<&Recipe> = self.tasks.iter().map(|task| &*task.recipe).collect();
+        recipes.sort_by_key(|recipe| &recipe.name);
+        recipes.dedup_by_key(|recipe| &recipe.name);
+        recipes
     }
 }
 
@@ -45,6 +54,9 @@ pub(super) fn list(
         .collect::<Result<Vec<_>>>()?;
     let areas = areas(config, &args.aoi)?;
     let imagery = imagery()?;
+    if recipes.iter().any(|recipe| recipe.network().is_some()) {
+        data::fetch_network(config)?;
+    }
     let mut list = List::plain(Vec::new());
     for recipe in &recipes {
         for period in &periods {

@@ -93,7 +93,7 @@ impl Written {
         let api = self.api()?;
         check_name(&self.name)?;
         let bands = match self.bands {
-            None => usual_bands(),
+            None => usual_bands(self.kind),
             Some(bands) => bands
                 .into_iter()
                 .map(|(band, names)| {
@@ -179,13 +179,14 @@ impl Written {
         let stated = self.api.as_ref().map(|api| *api.get_ref());
         match (stated, &self.pattern) {
             (None | Some(WrittenApi::Folder), Some(pattern)) => {
-                Pattern::parse(pattern.get_ref()).map_err(|message| (pattern.span(), message))?;
+                Pattern::parse(pattern.get_ref(), self.kind)
+                    .map_err(|message| (pattern.span(), message))?;
                 Ok(Api::Folder {
                     pattern: pattern.get_ref().clone(),
                 })
             }
             (Some(WrittenApi::Folder), None) => Ok(Api::Folder {
-                pattern: Pattern::DEFAULT.to_owned(),
+                pattern: Pattern::usual(self.kind).to_owned(),
             }),
             (Some(_), Some(pattern)) => Err((
                 pattern.span(),
