@@ -72,6 +72,16 @@ Example:
 The stack is uint16 [y, x, band, date]. Writes gm.npy [y, x, band], emad.npy, smad.npy and bcmad.npy
 [y, x] as float32 (NaN where nothing was seen), and count.npy [y, x] as uint16.")]
     Composite(Composite),
+    /// Compare two maps: how much changed, from what to what, and where.
+    #[command(after_help = "\
+Examples:
+  geocrop diff ndvi/2023/mazowe ndvi/2024/mazowe
+  geocrop diff old.tif new.tif --out change.tif
+
+A map is an item's key in the store, an item's JSON file, or a GeoTIFF of uint8 classes. Both need
+the same legend. They are compared where both lie, on the grid of A; hectares are those of that
+grid, so it must be an equal-area or UTM one.")]
+    Diff(Diff),
     /// Build the static site, or show one that is built.
     #[command(subcommand)]
     Site(Site),
@@ -253,6 +263,26 @@ pub(crate) struct Composite {
     /// Threads [default: all].
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Diff {
+    /// The map before.
+    pub(crate) a: String,
+    /// The map after.
+    pub(crate) b: String,
+    /// Store of the maps that are given by key.
+    #[arg(long)]
+    pub(crate) store: Option<String>,
+    /// Write a Cloud Optimized GeoTIFF of the changes, with colours and names.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Exit as diff(1) does: 0 equal, 1 different, 2 trouble.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,6 +16,8 @@ fn main() -> ExitCode {
     start_log(args.verbose);
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
+        // The answer is printed already; only the exit code is left to give.
+        Err(error) if error.is::<commands::Differ>() => ExitCode::FAILURE,
         Err(error) => {
             progress::print_error(&commands::reason(&error));
             ExitCode::from(if error.is::<config::Usage>() { 2 } else { 1 })

@@ -87,6 +87,11 @@ impl Bar {
         }
     }
 
+    /// Ends the bar and leaves nothing behind: the result speaks for itself.
+    pub(crate) fn clear(self) {
+        self.shown.finish_and_clear();
+    }
+
     /// Ends the bar and leaves a line behind.
     pub(crate) fn finish(self, outcome: &str) {
         self.shown.finish_and_clear();

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use geocrop_composite::{GeomadOptions, Observations, geomad};
+use geocrop_composite::{Geomad, GeomadOptions, Observations, geomad};
 use geocrop_model::FeatureSet;
 use geocrop_model::dynamic_world::Network;
 use geocrop_raster::{Grid, Resampling, Window};
@@ -17,6 +17,7 @@ use crate::classify::{Model, classify};
 use crate::files::with_reader;
 use crate::prepare::{Acquisition, PreparedScene, PreparedSeason, RasterLayer};
 use crate::recipe::{DEVIATIONS, NODATA, Output, Recipe, index_code, picture_code, season_feature};
+use crate::stack::{MISSING, Stack, encode, encode_stored};
 use crate::{Progress, TaskError};
 
 /// What all blocks of a task have in common.
@@ -122,14 +123,23 @@ impl Renderer<'_> {
     ) -> Result<Composite, TaskError> {
         let bands = self.recipe.bands.len();
         let pixels = block.pixels();
-        let mut values = vec![f32::NAN; acquisitions.len() * bands * pixels];
-        values
+        let mut stack = Stack::empty(acquisitions.len(), bands, pixels);
+        stack
+            .codes
             .par_chunks_mut((bands * pixels).max(1))
             .zip(acquisitions)
             .try_for_each(|(planes, acquisition)| {
                 self.read_acquisition(acquisition, block, planes)
             })?;
-        Ok(self.reduce(&values, acquisitions.len(), pixels))
+        Ok(composite(stack.geomad(&self.geomad_options())))
+    }
+
+    fn geomad_options(&self) -> GeomadOptions {
+        GeomadOptions {
+            eps: self.recipe.composite.eps,
+            max_iterations: self.recipe.composite.max_iterations,
+            mads: self.recipe.composite.mads,
+        }
     }
 
     /// The geomedian of observations, `[date][band][pixel]`.
@@ -141,27 +151,19 @@ impl Renderer<'_> {
                 bands: self.recipe.bands.len(),
                 pixels,
             },
-            &GeomadOptions {
-                eps: self.recipe.composite.eps,
-                max_iterations: self.recipe.composite.max_iterations,
-                mads: self.recipe.composite.mads,
-            },
+            &self.geomad_options(),
         );
-        Composite {
-            bands: result.median,
-            deviations: [result.emad, result.smad, result.bcmad],
-            count: result.count,
-        }
+        composite(result)
     }
 
-    /// Fills `planes` (`[band][pixel]`, reflectance) with one day's scenes: the first clear one wins.
+    /// Fills `planes` (`[band][pixel]`, codes) with one day's scenes: the first clear one wins.
     fn read_acquisition(
         &self,
         acquisition: &Acquisition,
         block: &BlockGrid,
-        planes: &mut [f32],
+        planes: &mut [u16],
     ) -> Result<(), TaskError> {
-        let pixels = block.pixels();
+        let mut first = true;
         for scene in &acquisition.scenes {
             if !scene.bounds.intersects(&block.grid.bounds()) {
                 continue;
@@ -169,22 +171,71 @@ impl Renderer<'_> {
             let Some(usable) = self.usable(scene, block)? else {
                 continue;
             };
-            let mut bands = Vec::with_capacity(self.recipe.bands.len());
-            for band in &self.recipe.bands {
-                self.progress.check()?;
-                bands.push(self.read_band(scene, band, block)?);
-            }
-            for pixel in 0..pixels {
-                let clear = usable[pixel]
-                    && planes[pixel].is_nan()
-                    && bands.iter().all(|band| !band[pixel].is_nan());
-                if clear {
-                    for (band, plane) in bands.iter().zip(planes.chunks_mut(pixels)) {
-                        plane[pixel] = band[pixel];
-                    }
+            if first {
+                self.read_scene(scene, block, usable, planes)?;
+                first = false;
+            } else {
+                let mut more = vec![MISSING; planes.len()];
+                self.read_scene(scene, block, usable, &mut more)?;
+                for (code, more) in planes.iter_mut().zip(more) {
+                    // All bands of a pixel are there, or none: no spectrum is made of two scenes.
+                    *code = if *code == MISSING { more } else { *code };
                 }
             }
-            scene.sanity.look(&self.recipe.bands, &bands, &usable);
+        }
+        Ok(())
+    }
+
+    /// Reads the bands of a scene as codes, `[band][pixel]`. A pixel that is not usable, or lacks a band, is missing in all.
+    fn read_scene(
+        &self,
+        scene: &PreparedScene,
+        block: &BlockGrid,
+        mut usable: Vec<bool>,
+        planes: &mut [u16],
+    ) -> Result<(), TaskError> {
+        let pixels = block.pixels();
+        for (band, plane) in self.recipe.bands.iter().zip(planes.chunks_mut(pixels)) {
+            self.progress.check()?;
+            self.read_codes(scene, band, block, plane)?;
+            for (usable, code) in usable.iter_mut().zip(plane) {
+                *usable &= *code != MISSING;
+            }
+        }
+        for plane in planes.chunks_mut(pixels) {
+            for (code, usable) in plane.iter_mut().zip(&usable) {
+                *code = if *usable { *code } else { MISSING };
+            }
+        }
+        scene.sanity.look(&self.recipe.bands, planes, pixels);
+        Ok(())
+    }
+
+    /// One band as codes.
+    fn read_codes(
+        &self,
+        scene: &PreparedScene,
+        band: &str,
+        block: &BlockGrid,
+        codes: &mut [u16],
+    ) -> Result<(), TaskError> {
+        let file = &scene.bands[band];
+        let stored =
+            with_reader(|reader| reader.read_stored(&file.href, file.band, &block.grid, codes))?;
+        if let Some(stored) = stored {
+            let mut missing: Vec<u16> = file
+                .nodata
+                .or(stored.nodata)
+                .into_iter()
+                .filter_map(whole)
+                .collect();
+            missing.extend(file.missing.iter().copied().filter_map(whole));
+            encode_stored(codes, file.scale, file.offset, &missing);
+            return Ok(());
+        }
+        let values = self.read_band(scene, band, block)?;
+        for (code, value) in codes.iter_mut().zip(values) {
+            *code = encode(value);
         }
         Ok(())
     }
@@ -447,6 +498,19 @@ impl Renderer<'_> {
             Output::Labels(_) => unreachable!("maps of labels have no features"),
         }
     }
+}
+
+fn composite(result: Geomad) -> Composite {
+    Composite {
+        bands: result.median,
+        deviations: [result.emad, result.smad, result.bcmad],
+        count: result.count,
+    }
+}
+
+/// A number that a file of 16 bits can hold.
+fn whole(number: f64) -> Option<u16> {
+    (number.fract() == 0.0 && (0.0..=65_535.0).contains(&number)).then_some(number as u16)
 }
 
 /// Part of the grid, and which of its pixels belong to the area.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::labels::{EVIDENCE, OBSERVATION_BANDS};
 use crate::models::ModelIdentity;
 use crate::output::Files;
+use crate::post::Report;
 use crate::prepare::PreparedSeason;
 use crate::recipe::{Method, Output, Recipe};
 use crate::statistics::{MapClass, classes};
@@ -19,10 +20,16 @@ use crate::task::{Target, Task};
 pub(crate) struct Facts<'a> {
     pub(crate) task: &'a Task,
     pub(crate) grid: &'a Grid,
+    /// Pixels that were rendered, with the margin that filters look at.
+    pub(crate) rendered_pixels: usize,
     pub(crate) seasons: &'a [PreparedSeason],
     pub(crate) model: Option<&'a ModelIdentity>,
     pub(crate) hash: &'a str,
     pub(crate) files: &'a Files,
+    /// What post-processing did.
+    pub(crate) post: &'a Report,
+    /// The polygon files of the recipe's masks.
+    pub(crate) polygons: &'a [String],
     /// What a person should know about the result.
     pub(crate) notes: Vec<String>,
 }
@@ -41,6 +48,7 @@ impl Facts<'_> {
         let aoi = &self.task.aoi;
         match (&self.task.target, self.grid.lonlat_bounds()) {
             (Target::Tile(_), Ok(bbox)) => (rectangle(bbox), bbox),
+            (_, Ok(bbox)) if !self.recipe().post.clip => (rectangle(bbox), bbox),
             _ => (aoi.to_geojson_geometry(), aoi.lonlat_bounds()),
         }
     }
@@ -73,6 +81,9 @@ impl Facts<'_> {
                 "geocrop:composite",
                 json!({ "method": composite.method, "thin": composite.thin }),
             );
+        }
+        if let Some(steps) = self.post.to_json(&self.recipe().post, self.polygons) {
+            put("geocrop:post", steps);
         }
         if !self.notes.is_empty() {
             put("geocrop:notes", json!(self.notes));
@@ -107,12 +118,13 @@ impl Facts<'_> {
                 model.name, model.version
             ));
         }
+        sentences.extend(self.post.sentences(&self.recipe().post));
         sentences.join(" ")
     }
 
     /// The lock of the map: every scene, its files and the offset that was applied.
     fn scenes(&self) -> Value {
-        let pixels = (self.grid.width * self.grid.height).max(1) as f64;
+        let pixels = self.rendered_pixels.max(1) as f64;
         let scene = |season: &PreparedSeason| {
             season
                 .scenes()

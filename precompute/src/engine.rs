@@ -17,11 +17,12 @@ use crate::networks::Trained;
 use crate::output::Writers;
 use crate::plan::{self, Plan};
 use crate::planner::{Planned, Planner};
+use crate::post::{FinalMap, Finished, Finishing, Masks};
 use crate::prepare::{self, PreparedSeason};
 use crate::progress::Stage;
 use crate::recipe::{Output, Recipe};
 use crate::scratch::Scratch;
-use crate::statistics::{Counter, Statistics};
+use crate::statistics::Statistics;
 use crate::task::{Outcome, Published, Target, Task};
 use crate::tile::{self, TILE_PIXELS};
 use crate::truth::Truth;
@@ -32,7 +33,7 @@ use crate::{Progress, TaskError};
 pub struct EngineOptions {
     /// A folder with the layout of the store's `models/`, asked when the store has no such model.
     pub models: Option<PathBuf>,
-    /// The folder of data sets, with the networks that classify scenes.
+    /// The folder in which pulled data sets lie: networks that classify scenes, and what the masks of recipes name.
     pub datasets: Option<PathBuf>,
     /// Where files are made before they are published.
     pub scratch: PathBuf,
@@ -165,11 +166,12 @@ impl Engine {
         let result = self.render(task, planned, scratch.path(), progress)?;
         let mapped = cpu_seconds();
         let files = result
+            .map
             .writers
             .finish(result.tiles.as_ref(), scratch.path(), progress)?;
-        let reference = result.truth.and_then(Truth::finish);
-        let grid = &planned.plan.grid;
-        let statistics = result.counts.counter.finish(
+        let reference = result.map.truth.and_then(Truth::finish);
+        let (grid, rendered) = (&planned.plan.grid, &planned.frame.rendered);
+        let statistics = result.map.counter.finish(
             &task.recipe,
             &planned.plan.area,
             &planned.plan.period,
@@ -179,10 +181,13 @@ impl Engine {
         let facts = Facts {
             task,
             grid,
+            rendered_pixels: rendered.width * rendered.height,
             seasons: &result.seasons,
             model: planned.lock.model.as_ref(),
             hash: &planned.plan.hash,
             files: &files,
+            post: &result.map.report,
+            polygons: &planned.lock.inputs.polygons,
             notes: result.notes.clone(),
         };
         progress.check()?;
@@ -223,12 +228,14 @@ impl Engine {
         let grid = &planned.plan.grid;
         let inputs = &planned.lock.inputs;
         let source = task.source.description();
+        let rendered = &planned.frame.rendered;
         let seasons = inputs
             .seasons
             .iter()
-            .map(|season| prepare::season(recipe, season, source, grid))
+            .map(|season| prepare::season(recipe, season, source, rendered))
             .collect::<Result<Vec<PreparedSeason>, _>>()?;
         let rasters = prepare::layers(recipe, &inputs.rasters)?;
+        let masks = Masks::open(recipe, &inputs.polygons, self.options.datasets.as_deref())?;
         let model: Option<Model> = match (&recipe.output, &planned.trained) {
             (Output::Classes(classes), Some(Trained::Trees(file))) => {
                 Some(file.load(recipe, classes)?)
@@ -242,24 +249,29 @@ impl Engine {
         let writers = Writers::create(recipe, grid, scratch)?;
         let renderer = Renderer {
             recipe,
-            grid,
+            grid: rendered,
             seasons: &seasons,
             rasters: &rasters,
             model: model.as_ref(),
             network: network.as_ref(),
             progress,
         };
-        let mut truth = Truth::of(task)?;
-        let counts = render(&renderer, planned, &writers, truth.as_mut(), progress)?;
-        refuse_without_observations(task, &seasons, &counts)?;
+        let finishing = Finishing {
+            recipe,
+            grid,
+            frame: &planned.frame,
+            masks: &masks,
+            rasters: &rasters,
+        };
+        let map = FinalMap::begin(finishing, writers, Truth::of(task)?, scratch)?;
+        let (observed, map) = render(&renderer, planned, map, progress)?;
+        refuse_without_observations(task, &seasons, &observed, &map)?;
         let notes = notes(task, &seasons);
         // The tiles of a large area are drawn once, all together.
         let tiles = (!matches!(task.target, Target::Tile(_))).then(|| tile_spec(task));
         Ok(Rendered {
             seasons,
-            writers,
-            truth,
-            counts,
+            map,
             notes,
             tiles,
         })
@@ -320,9 +332,7 @@ impl Engine {
 /// What the blocks of a task became.
 struct Rendered {
     seasons: Vec<PreparedSeason>,
-    writers: Writers,
-    truth: Option<Truth>,
-    counts: Counts,
+    map: Finished,
     notes: Vec<String>,
     tiles: Option<TileSpec>,
 }
@@ -341,52 +351,37 @@ pub(crate) fn size(staged: &Staged) -> u64 {
     }
 }
 
-/// Makes every block and writes it; counts what the blocks hold.
+/// Makes every block and hands it to the final map. Returns the pixels with a clear observation, season by season.
 fn render(
     renderer: &Renderer<'_>,
     planned: &Planned,
-    writers: &Writers,
-    mut truth: Option<&mut Truth>,
+    mut map: FinalMap<'_>,
     progress: &Progress,
-) -> Result<Counts, TaskError> {
-    let nodata = renderer.recipe.output.nodata();
-    let mut counts = Counts {
-        counter: Counter::new(),
-        observed: vec![0; renderer.seasons.len()],
-    };
-    progress.begin(Stage::Map, planned.windows.len());
+) -> Result<(Vec<usize>, Finished), TaskError> {
+    let mut observed = vec![0; renderer.seasons.len()];
+    progress.begin(Stage::Map, planned.windows.len() + map.windows());
     for window in &planned.windows {
         progress.check()?;
-        let block = renderer.render(*window, &planned.outline.coverage(renderer.grid, *window))?;
-        counts.counter.add(&block, nodata);
-        for (total, seen) in counts.observed.iter_mut().zip(&block.observed) {
+        let block = renderer.render(*window, &planned.frame.needed(*window))?;
+        for (total, seen) in observed.iter_mut().zip(&block.observed) {
             *total += seen;
         }
-        if let Some(truth) = truth.as_deref_mut() {
-            truth.compare(&renderer.grid.sub(*window), &block.map[0])?;
-        }
-        writers.write(*window, &block)?;
+        map.take(*window, block)?;
         progress.advance();
     }
-    Ok(counts)
-}
-
-/// What the blocks of a task added up to.
-struct Counts {
-    counter: Counter,
-    /// Pixels with a clear observation, season by season.
-    observed: Vec<usize>,
+    Ok((observed, map.end(progress)?))
 }
 
 fn refuse_without_observations(
     task: &Task,
     seasons: &[PreparedSeason],
-    counts: &Counts,
+    observed: &[usize],
+    map: &Finished,
 ) -> Result<(), TaskError> {
-    if counts.counter.mapped() > 0 {
+    if map.counter.mapped() > 0 {
         return Ok(());
     }
-    let poorest = counts.observed.iter().enumerate().min_by_key(|(_, n)| **n);
+    let poorest = observed.iter().enumerate().min_by_key(|(_, n)| **n);
     let season = &seasons[poorest.map_or(0, |(k, _)| k)];
     let (first, last) = season.season().days(task.period);
     Err(TaskError::NoClearObservation {

@@ -199,6 +199,14 @@ pub enum TaskError {
         /// What was found, and the units there are.
         reason: String,
     },
+    /// A file of polygons of a recipe's mask.
+    #[error("the polygons {path} of a [[post.mask]]: {reason}")]
+    MaskFile {
+        /// The file.
+        path: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The folder for work in progress.
     #[error("cannot work in {path}: {source}")]
     Scratch {

@@ -19,6 +19,9 @@ pub(crate) struct Inputs {
     pub(crate) seasons: Vec<SeasonInputs>,
     /// Rasters that hold for the whole period.
     pub(crate) rasters: BTreeMap<String, Ancillary>,
+    /// The sha256 of each polygon file of the recipe's masks, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) polygons: Vec<String>,
 }
 
 /// What one season's composite is made of.
@@ -70,7 +73,11 @@ impl Inputs {
             let (first, last) = first.zip(last).expect("a recipe has a season");
             rasters.insert(name.clone(), source.ancillary(name, first, last)?);
         }
-        Ok(Inputs { seasons, rasters })
+        Ok(Inputs {
+            seasons,
+            rasters,
+            polygons: Vec::new(),
+        })
     }
 }
 

@@ -11,13 +11,15 @@
 //! 2. [`block`]: for one block of pixels: read, mask, composite, features, classify. Blocks run in
 //!    parallel; memory is bounded by the blocks in flight, never by the area.
 //!    [`labels`] has the other way: each date has its class, and the dates become one.
-//! 3. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
-//! 4. [`describe`]: the STAC item, which is the commit point, and the collection above it.
+//! 3. [`post`]: masks, filters and clipping make blocks final.
+//! 4. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
+//! 5. [`describe`]: the STAC item, which is the commit point, and the collection above it.
 
 mod block;
 mod classify;
 mod compare;
 mod describe;
+pub mod diff;
 mod engine;
 mod error;
 mod estimate;
@@ -31,12 +33,14 @@ mod networks;
 mod output;
 mod plan;
 mod planner;
+mod post;
 mod prepare;
 mod progress;
 pub mod recipe;
 mod reproduce;
 mod sanity;
 mod scratch;
+mod stack;
 mod statistics;
 mod task;
 mod tile;

@@ -9,6 +9,7 @@ use geocrop_source::{Description, Source};
 use geocrop_store::ContentHash;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::inputs::Inputs;
@@ -27,6 +28,9 @@ pub(crate) struct Lock {
     pub(crate) algorithm: u32,
     /// The recipe's content.
     recipe: Value,
+    /// What paths in it are relative to.
+    #[serde(default)]
+    recipe_folder: PathBuf,
     /// The area as a GeoJSON Feature.
     area: Value,
     period: Period,
@@ -78,6 +82,7 @@ impl Lock {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             algorithm: ALGORITHM_VERSION,
             recipe: task.recipe.canonical.clone(),
+            recipe_folder: task.recipe.folder.clone(),
             area: area(&task.aoi),
             period: task.period,
             tile: tile(task).cloned(),
@@ -118,7 +123,11 @@ impl Lock {
         let aoi = Aoi::parse(&self.area.to_string(), "area", &limits)
             .map_err(|e| damaged(e.to_string()))?;
         Ok(Task {
-            recipe: Arc::new(Recipe::parse(&recipe, "the lock's recipe")?),
+            recipe: Arc::new(Recipe::parse_in(
+                &recipe,
+                "the lock's recipe",
+                &self.recipe_folder,
+            )?),
             aoi,
             period: self.period,
             source: Arc::new(Source::remembered(self.source.clone(), &self.source_base)?),

@@ -1,12 +1,13 @@
 //! What a task touches, worked out before any pixel is read.
 
-use geocrop_raster::{Aoi, Grid, Outline, Window};
+use geocrop_raster::{Aoi, Grid, Window};
 use serde::Serialize;
 
 use crate::TaskError;
 use crate::estimate::Work;
 use crate::inputs::Inputs;
 use crate::labels;
+use crate::post::Frame;
 use crate::recipe::{Output, Recipe};
 use crate::task::{Target, Task};
 
@@ -95,11 +96,9 @@ pub(crate) fn block_size(recipe: &Recipe, dates: usize, memory_mb: usize) -> usi
 }
 
 /// The blocks that the area touches.
-pub(crate) fn blocks(grid: &Grid, size: usize, outline: &Outline) -> Vec<Window> {
-    let windows = grid.blocks(size).into_iter();
-    windows
-        .filter(|window| outline.touches(&grid.sub(*window).bounds()))
-        .collect()
+pub(crate) fn blocks(frame: &Frame, size: usize) -> Vec<Window> {
+    let windows = frame.rendered.blocks(size).into_iter();
+    windows.filter(|window| frame.touches(*window)).collect()
 }
 
 /// What a value of 16-bit reflectance takes in a compressed scene, about.
@@ -164,14 +163,11 @@ pub(crate) fn scenes(inputs: &Inputs) -> Vec<InputScene> {
 /// An area without a pixel is smaller than one, or lies between their centres.
 pub(crate) fn refuse_without_pixels(
     aoi: &Aoi,
-    outline: &Outline,
+    frame: &Frame,
     grid: &Grid,
-    windows: &[Window],
 ) -> Result<(), TaskError> {
-    let some = windows
-        .iter()
-        .any(|window| outline.coverage(grid, *window).iter().any(|inside| *inside));
-    if some {
+    let mut windows = grid.blocks(512).into_iter();
+    if windows.any(|window| frame.kept(window).iter().any(|kept| *kept)) {
         return Ok(());
     }
     Err(TaskError::NoPixels {

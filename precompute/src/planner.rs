@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use geocrop_raster::{Outline, Window};
+use geocrop_raster::Window;
 use geocrop_source::{Kind, Query, Scene, Source};
 use geocrop_store::ResultKeys;
 use geocrop_store::stac::Item;
@@ -14,6 +14,7 @@ use crate::lock::{Basis, Lock};
 use crate::models;
 use crate::networks::{self, Trained};
 use crate::plan::{self, Plan};
+use crate::post::{self, Frame};
 use crate::progress::Stage;
 use crate::recipe::Output;
 use crate::task::{Target, Task};
@@ -29,7 +30,7 @@ pub struct Planner<'a> {
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) keys: ResultKeys,
-    pub(crate) outline: Outline,
+    pub(crate) frame: Frame,
     pub(crate) windows: Vec<Window>,
     pub(crate) lock: Lock,
     pub(crate) trained: Option<Trained>,
@@ -56,7 +57,7 @@ impl<'a> Planner<'a> {
         let options = self.engine.options();
         let recipe = &task.recipe;
         let grid = plan::grid(task)?;
-        let outline = task.aoi.outline(grid.crs)?;
+        let frame = Frame::new(&recipe.post, &task.aoi, &grid)?;
         let scenes = |season: &crate::recipe::Season| {
             let (first, last) = season.days(task.period);
             let days = (last - first).num_days() + 1;
@@ -66,7 +67,7 @@ impl<'a> Planner<'a> {
         let dates = recipe.seasons.iter().map(scenes);
         let most = dates.clone().max().unwrap_or(1);
         let block_size = plan::block_size(recipe, most, options.memory_mb);
-        let windows = plan::blocks(&grid, block_size, &outline);
+        let windows = plan::blocks(&frame, block_size);
         let pixels: usize = windows.iter().map(|w| w.width * w.height).sum();
         let bands = recipe.bands.len() + usize::from(recipe.mask.is_some());
         let dates: usize = dates.sum();
@@ -105,14 +106,13 @@ impl<'a> Planner<'a> {
     ) -> Result<Planned, TaskError> {
         progress.begin(Stage::Plan, 1);
         let keys = task.keys()?;
-        let grid = plan::grid(task)?;
         let trained = self.trained(task)?;
         let identity = trained.as_ref().map(Trained::identity);
         let basis = Basis::of(task, identity);
         let mut note = None;
         let lock = match self.kept(&keys, &basis)? {
             Some(lock) => lock,
-            None => match self.find(task, grid.lonlat_bounds()?, progress) {
+            None => match self.find(task, progress) {
                 Ok(inputs) => Lock::new(task, identity, basis, inputs),
                 // The map that is there was made of inputs that still stand; only new ones are out of sight.
                 Err(TaskError::Source(error)) => match self.published(&keys, &basis)? {
@@ -177,13 +177,13 @@ impl<'a> Planner<'a> {
     ) -> Result<Planned, TaskError> {
         let options = self.engine.options();
         let grid = plan::grid(task)?;
-        let outline = task.aoi.outline(grid.crs)?;
+        let frame = Frame::new(&task.recipe.post, &task.aoi, &grid)?;
         refuse_without_scenes(task, &lock.inputs)?;
         let seasons = &lock.inputs.seasons;
         let dates = seasons.iter().map(|s| s.scenes.len()).max().unwrap_or(0);
         let block_size = plan::block_size(&task.recipe, dates, options.memory_mb);
-        let windows = plan::blocks(&grid, block_size, &outline);
-        plan::refuse_without_pixels(&task.aoi, &outline, &grid, &windows)?;
+        let windows = plan::blocks(&frame, block_size);
+        plan::refuse_without_pixels(&task.aoi, &frame, &grid)?;
         let plan = Plan {
             recipe: task.recipe.name.clone(),
             area: task.area(),
@@ -191,7 +191,7 @@ impl<'a> Planner<'a> {
             block_size,
             blocks: windows.len(),
             scenes: plan::scenes(&lock.inputs),
-            work: plan::work(&grid, &windows, &lock.inputs),
+            work: plan::work(&frame.rendered, &windows, &lock.inputs),
             up_to_date: self.is_up_to_date(&keys, &lock.hash)?,
             hash: lock.hash.clone(),
             grid,
@@ -199,7 +199,7 @@ impl<'a> Planner<'a> {
         Ok(Planned {
             plan,
             keys,
-            outline,
+            frame,
             windows,
             lock,
             trained,
@@ -247,18 +247,17 @@ impl<'a> Planner<'a> {
     }
 
     /// Searches the source for a task. The tiles of a large area share one search over all of it.
-    fn find(
-        &mut self,
-        task: &Task,
-        bbox: [f64; 4],
-        progress: &Progress,
-    ) -> Result<Inputs, TaskError> {
+    fn find(&mut self, task: &Task, progress: &Progress) -> Result<Inputs, TaskError> {
+        let frame = Frame::new(&task.recipe.post, &task.aoi, &plan::grid(task)?)?;
+        let bbox = frame.rendered.lonlat_bounds()?;
+        let datasets = self.engine.options().datasets.as_deref();
+        let polygons = post::hash_polygons(&task.recipe.post, datasets)?;
         let (searches, source) = (&mut self.searches, &*task.source);
         let whole = match task.target {
             Target::Tile(_) => task.aoi.lonlat_bounds(),
             _ => bbox,
         };
-        Inputs::find(
+        let mut inputs = Inputs::find(
             &task.recipe,
             source,
             whole,
@@ -272,7 +271,9 @@ impl<'a> Planner<'a> {
                     .cloned()
                     .collect())
             },
-        )
+        )?;
+        inputs.polygons = polygons;
+        Ok(inputs)
     }
 }
 

@@ -248,7 +248,7 @@ fn layer(name: &str, ancillary: &Ancillary, wanted: &Raster) -> Result<RasterLay
 }
 
 /// How a value in one unit becomes one in another.
-fn conversion(from: Unit, to: Unit) -> Option<fn(f32) -> f32> {
+pub(crate) fn conversion(from: Unit, to: Unit) -> Option<fn(f32) -> f32> {
     match (from, to) {
         (a, b) if a == b => Some(|v| v),
         (Unit::Degree, Unit::Percent) => Some(|v| v.to_radians().tan() * 100.0),

@@ -6,6 +6,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::stack::{MISSING, encode};
+
 /// Share of negative values from which a scene's offset is doubted.
 const SUSPICIOUS: f64 = 0.05;
 /// Fewer green pixels than this say nothing.
@@ -20,27 +22,24 @@ pub(crate) struct Sanity {
 }
 
 impl Sanity {
-    /// Looks at a block of a scene: `bands` in the order of `names`, reflectance, NaN for none.
-    pub(crate) fn look(&self, names: &[String], bands: &[Vec<f32>], usable: &[bool]) {
-        let find = |name: &str| names.iter().position(|n| n == name).map(|k| &bands[k]);
-        let clear = |pixel: usize| usable[pixel] && bands.iter().all(|b| !b[pixel].is_nan());
-        let pixels = usable.len();
-        self.clear.fetch_add(
-            (0..pixels).filter(|p| clear(*p)).count() as u64,
-            Ordering::Relaxed,
-        );
+    /// Looks at a block of a scene: codes, `[band][pixel]` in the order of `names`, missing in all bands or in none.
+    pub(crate) fn look(&self, names: &[String], codes: &[u16], pixels: usize) {
+        let plane = |band: usize| &codes[band * pixels..(band + 1) * pixels];
+        let find = |name: &str| names.iter().position(|n| n == name).map(plane);
+        let clear = plane(0).iter().filter(|code| **code != MISSING).count();
+        self.clear.fetch_add(clear as u64, Ordering::Relaxed);
         let Some((red, nir)) = find("red").zip(find("nir")) else {
             return;
         };
-        let blue = find("blue");
-        let (mut vegetation, mut negative) = (0, 0);
-        for pixel in (0..pixels).filter(|p| clear(*p)) {
-            // A difference instead of an index: it does not change when all bands are shifted.
-            if nir[pixel] - red[pixel] > 0.1 {
-                vegetation += 1;
-                let below = red[pixel] < 0.0 || blue.is_some_and(|b| b[pixel] < 0.0);
-                negative += u64::from(below);
-            }
+        // A difference instead of an index: it does not change when all bands are shifted.
+        let difference = encode(0.1) - encode(0.0);
+        let zero = encode(0.0);
+        let blue = find("blue").unwrap_or(red);
+        let (mut vegetation, mut negative) = (0_u64, 0_u64);
+        for ((nir, red), blue) in nir.iter().zip(red).zip(blue) {
+            let green = (*nir != MISSING) & (*nir > red.saturating_add(difference));
+            vegetation += u64::from(green);
+            negative += u64::from(green & ((*red < zero) | (*blue < zero)));
         }
         self.vegetation.fetch_add(vegetation, Ordering::Relaxed);
         self.negative.fetch_add(negative, Ordering::Relaxed);
@@ -79,9 +78,12 @@ mod tests {
 
     fn scene(shift: f32) -> Sanity {
         let names = ["blue", "red", "nir"].map(str::to_owned);
-        let bands = [0.03, 0.04, 0.35].map(|v| vec![v + shift; 200]);
+        let codes: Vec<u16> = [0.03, 0.04, 0.35]
+            .iter()
+            .flat_map(|v| [encode(v + shift); 200])
+            .collect();
         let sanity = Sanity::default();
-        sanity.look(&names, &bands, &[true; 200]);
+        sanity.look(&names, &codes, 200);
         sanity
     }
 
@@ -102,7 +104,8 @@ mod tests {
     fn too_few_green_pixels_say_nothing() {
         let names = ["red", "nir"].map(str::to_owned);
         let sanity = Sanity::default();
-        sanity.look(&names, &[vec![-0.1; 50], vec![0.3; 50]], &[true; 50]);
+        let codes = [[encode(-0.1); 50], [encode(0.3); 50]].concat();
+        sanity.look(&names, &codes, 50);
         assert_eq!(sanity.negative_share(), None);
     }
 }

@@ -4,6 +4,7 @@ mod api;
 mod composite;
 mod data;
 mod demo;
+mod diff;
 mod doctor;
 mod precompute;
 mod predict;
@@ -14,6 +15,7 @@ mod user;
 
 use anyhow::Result;
 
+pub(crate) use diff::Differ;
 pub(crate) use precompute::Budget;
 
 use crate::args::{Args, Command, Data, Places, Precompute, Site, User};
@@ -30,6 +32,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Composite(args) => composite::run(&args),
+        Command::Diff(args) => diff::run(&args, config),
         Command::Site(Site::Build(args)) => site::build(&args, config),
         Command::Site(Site::Serve(args)) => site::serve(&args, config),
         Command::Api(args) => api::run(&args, config),

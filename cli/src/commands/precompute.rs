@@ -71,7 +71,7 @@ pub(crate) fn areas(config: &Config, path: &Path) -> Result<Vec<Aoi>> {
     if !path.exists()
         && let Some(file) = super::data::outlines(config, path)?
     {
-        return outlines(&file, &limits);
+        return Ok(Aoi::read_collection(&file, &limits)?);
     }
     if path.is_dir() {
         let areas = Aoi::read_dir(path, &limits)?;
@@ -82,20 +82,6 @@ pub(crate) fn areas(config: &Config, path: &Path) -> Result<Vec<Aoi>> {
     } else {
         Ok(vec![Aoi::read(path, &limits)?])
     }
-}
-
-/// The areas of a file that others made, which may hold many features.
-fn outlines(path: &Path, limits: &AoiLimits) -> Result<Vec<Aoi>> {
-    let text = std::fs::read_to_string(path)?;
-    let json: serde_json::Value = serde_json::from_str(&text)?;
-    let Some(features) = json["features"].as_array() else {
-        return Ok(vec![Aoi::read(path, limits)?]);
-    };
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let areas = features
-        .iter()
-        .map(|feature| Ok(Aoi::parse(&feature.to_string(), &name, limits)?));
-    areas.collect()
 }
 
 /// Opens imagery; descriptions may name data sets, which are looked for in the cache and the mirror.

@@ -12,6 +12,7 @@ fn every_command_has_help_with_an_example() {
         vec!["train"],
         vec!["predict"],
         vec!["composite"],
+        vec!["diff"],
         vec!["site", "build"],
         vec!["site", "serve"],
         vec!["api"],

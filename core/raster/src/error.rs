@@ -61,6 +61,18 @@ pub enum RasterError {
         reason: String,
     },
 
+    /// A raster of classes was expected.
+    #[error(
+        "{location} holds {data_type} values, and a map of classes holds Byte (uint8). Give a map of classes, or convert \
+         it, for example with `gdal_translate -ot Byte`"
+    )]
+    NotClasses {
+        /// Path or URL, without its query.
+        location: String,
+        /// GDAL's name of the type.
+        data_type: String,
+    },
+
     /// A band number outside the file.
     #[error("{location} has {bands} band(s), but band {band} was asked for (bands count from 1)")]
     NoSuchBand {

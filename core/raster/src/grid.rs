@@ -239,6 +239,24 @@ impl Grid {
         }
     }
 
+    /// Column and row of `other`'s first pixel on this grid, when the two differ by whole pixels only: same CRS, same
+    /// pixel size, lines on lines. Then pixels of one are pixels of the other and nothing needs to be resampled.
+    pub fn offset_of(&self, other: &Self) -> Option<(i64, i64)> {
+        // As much as moves the far edge of a 10 000 px image by a thousandth of a pixel.
+        let same_size = (self.resolution - other.resolution).abs() <= 1e-7 * self.resolution;
+        if self.crs != other.crs || !same_size {
+            return None;
+        }
+        let whole = |pixels: f64| {
+            ((pixels - pixels.round()).abs() < 1e-3 && pixels.abs() < LONGEST_SIDE)
+                .then_some(pixels.round() as i64)
+        };
+        Some((
+            whole((other.x0 - self.x0) / self.resolution)?,
+            whole((self.y0 - other.y0) / self.resolution)?,
+        ))
+    }
+
     /// Area of one pixel in square metres.
     ///
     /// Exact on an equal-area grid and within 0.2 % inside a UTM zone.
@@ -386,6 +404,25 @@ mod tests {
             height: 3,
         });
         assert_eq!(back, grid(100.0, 200.0, 5, 3));
+    }
+
+    #[test]
+    fn only_grids_that_differ_by_whole_pixels_have_an_offset() {
+        let here = grid(100.0, 200.0, 5, 3);
+        assert_eq!(here.offset_of(&grid(80.0, 230.0, 1, 1)), Some((-2, -3)));
+        assert_eq!(here.offset_of(&grid(105.0, 200.0, 5, 3)), None);
+        for other in [
+            Grid {
+                resolution: 20.0,
+                ..here.clone()
+            },
+            Grid {
+                crs: Crs::WEB_MERCATOR,
+                ..here.clone()
+            },
+        ] {
+            assert_eq!(here.offset_of(&other), None, "{other:?}");
+        }
     }
 
     #[test]

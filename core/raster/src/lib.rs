@@ -10,6 +10,7 @@
 //! coordinates are always x (or longitude) first, and missing data in `f32` arrays is NaN.
 
 pub mod aoi;
+mod categories;
 mod crs;
 mod error;
 mod ffi;
@@ -27,12 +28,13 @@ mod warp;
 mod write;
 
 pub use aoi::{Aoi, AoiError, AoiLimits, Outline};
+pub use categories::Categories;
 pub use crs::{Crs, Projection};
 pub use error::{RasterError, Result};
 pub use grid::{Bounds, Grid, Window};
 pub use mosaic::write_vrt;
 pub use picture::picture_png;
-pub use read::{BandInfo, RasterInfo, RasterReader, Resampling};
+pub use read::{BandInfo, RasterInfo, RasterReader, Resampling, Stored};
 pub use setup::configure;
 pub use stats::{histogram, sample};
 pub use tiles::{

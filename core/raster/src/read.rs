@@ -111,6 +111,13 @@ impl RasterInfo {
     }
 }
 
+/// Numbers that were read as they are stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stored {
+    /// The file's own number for "no data".
+    pub nodata: Option<f64>,
+}
+
 /// Opens rasters by location and keeps a bounded number of them open.
 ///
 /// Opening a remote COG costs one or two requests, so a reader that stays with its thread saves them. GDAL's datasets
@@ -191,6 +198,28 @@ impl RasterReader {
         self.with(location, |raster| {
             raster.read(band, nodata_override, missing, grid, resampling)
         })
+    }
+
+    /// Reads the stored numbers of a band (one-based) of 8 or 16 unsigned bits into `numbers`, `[row][column]`, as they
+    /// are: nodata is not looked at.
+    ///
+    /// `None`, and `numbers` left alone, where that is not possible: the band is of another type, or the grid is not
+    /// aligned with the file or not wholly inside it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Panics
+    /// When `numbers` has not as many values as the grid has pixels.
+    pub fn read_stored(
+        &mut self,
+        location: &str,
+        band: usize,
+        grid: &Grid,
+        numbers: &mut [u16],
+    ) -> Result<Option<Stored>> {
+        assert_eq!(numbers.len(), grid.width * grid.height);
+        self.with(location, |raster| raster.read_stored(band, grid, numbers))
     }
 
     fn with<T>(&mut self, address: &str, work: impl FnOnce(&OpenRaster) -> Result<T>) -> Result<T> {
@@ -402,6 +431,34 @@ impl OpenRaster {
                 band: number,
                 bands: self.dataset.raster_count(),
             })
+    }
+
+    fn read_stored(
+        &self,
+        number: usize,
+        grid: &Grid,
+        numbers: &mut [u16],
+    ) -> Result<Option<Stored>> {
+        let band = self.band(number)?;
+        let inside = |start: i64, length: usize, all: usize| {
+            usize::try_from(start).is_ok_and(|start| start + length <= all)
+        };
+        let place = self.aligned(grid).filter(|(x, y)| {
+            inside(*x, grid.width, self.width) && inside(*y, grid.height, self.height)
+        });
+        let (Some((x, y)), true) = (
+            place,
+            matches!(band.band_type().name().as_str(), "Byte" | "UInt16"),
+        ) else {
+            return Ok(None);
+        };
+        let size = (grid.width, grid.height);
+        self.delivered(number, || {
+            band.read_into_slice((x as isize, y as isize), size, size, numbers, None)
+        })?;
+        Ok(Some(Stored {
+            nodata: band.no_data_value(),
+        }))
     }
 
     fn read(

@@ -480,3 +480,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_collection_of_polygons_is_read_feature_by_feature() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("reserves.geojson");
+    let feature =
+        |geometry: &str| format!(r#"{{"type":"Feature","properties":{{}},"geometry":{geometry}}}"#);
+    let collection = |features: &[String]| {
+        let text = format!(
+            r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+            features.join(",")
+        );
+        std::fs::write(&file, text).unwrap();
+        Aoi::read_collection(&file, &AoiLimits::default())
+    };
+    let overlapping = polygon("[[30.05,-18],[30.15,-18],[30.15,-17.9],[30.05,-17.9],[30.05,-18]]");
+    let read = collection(&[feature(SQUARE), feature("null"), feature(&overlapping)]).unwrap();
+    assert_eq!(read.len(), 2);
+    assert_eq!(read[0].name, "reserves");
+    let line = r#"{"type":"LineString","coordinates":[[0,0],[1,1]]}"#;
+    let error = collection(&[feature(SQUARE), feature(line)]).unwrap_err();
+    let error = format!("{error}");
+    assert!(
+        error.contains("reserves.geojson") && error.contains("feature 2"),
+        "{error}"
+    );
+    assert!(collection(&[feature("null")]).is_err());
+    std::fs::write(&file, SQUARE).unwrap();
+    let one = Aoi::read_collection(&file, &AoiLimits::default()).unwrap();
+    assert_eq!(one, [Aoi::read(&file, &AoiLimits::default()).unwrap()]);
+}

@@ -23,11 +23,11 @@ impl ContentHash {
     /// Hashes a file, reading it in pieces.
     pub fn of_file(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let mut hasher = Sha256::new();
+        let mut hasher = Hasher::default();
         let mut buffer = vec![0; 1 << 16];
         loop {
             match file.read(&mut buffer)? {
-                0 => return Ok(Self(hasher.finalize().into())),
+                0 => return Ok(hasher.finish()),
                 n => hasher.update(&buffer[..n]),
             }
         }
@@ -42,12 +42,49 @@ impl ContentHash {
     pub fn multihash(&self) -> String {
         format!("{MULTIHASH_SHA2_256}{self}")
     }
+
+    /// Reads what [`ContentHash::multihash`] writes; `None` for anything else, another algorithm's hash included.
+    pub fn from_multihash(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(MULTIHASH_SHA2_256)?;
+        let mut hash = [0; 32];
+        if digits.len() != 2 * hash.len() || !digits.bytes().all(|c| c.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(hash))
+    }
+}
+
+/// Hashes bytes that come in pieces.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hasher(Sha256);
+
+impl Hasher {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> ContentHash {
+        ContentHash(self.0.finalize().into())
+    }
 }
 
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
+}
+
+/// Bytes as lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |n: u8| char::from(DIGITS[usize::from(n)]);
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 impl fmt::Debug for ContentHash {
@@ -69,6 +106,10 @@ mod tests {
             "1220ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(abc.short(), "ba7816bf8f01cfea");
+        assert_eq!(ContentHash::from_multihash(&abc.multihash()), Some(abc));
+        assert_eq!(ContentHash::from_multihash(&abc.to_string()), None);
+        let sha1 = "1114a9993e364706816aba3e25717850c26c9cd0d89d";
+        assert_eq!(ContentHash::from_multihash(sha1), None);
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("abc");

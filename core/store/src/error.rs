@@ -1,8 +1,11 @@
 //! What can go wrong with the store, in the words of a caller.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::object::{http_kind, status};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -14,11 +17,23 @@ pub enum StoreError {
         /// The key that was asked for.
         key: String,
     },
+    /// The bucket is not there.
+    #[error(
+        "{store}: the server has no such bucket; make it, or check the address and S3_ENDPOINT"
+    )]
+    NoBucket {
+        /// The store's address.
+        store: String,
+    },
     /// The store refuses: permissions of the folder, credentials or policy of the bucket.
     #[error(
-        "{key}: access denied; check who owns the folder, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy: {source}"
+        "{store}: no permission to {operation} {key}; check who owns the folder, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy: {source}"
     )]
     Denied {
+        /// What was tried.
+        operation: Operation,
+        /// The store's address.
+        store: String,
         /// The key in question.
         key: String,
         /// What the backend said.
@@ -26,16 +41,58 @@ pub enum StoreError {
     },
     /// No space is left.
     #[error(
-        "{key}: the disk or the quota of the store is full; nothing was published; free some space and run again: {source}"
+        "{store}: the disk or the quota is full, writing {key}; nothing was published; free some space and run again: {source}"
     )]
     Full {
+        /// The store's address, or `this machine` for a local file.
+        store: String,
         /// The key that was being written.
         key: String,
         /// What the backend said.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A file where a folder should be, or a folder where a file should be.
+    #[error(
+        "{store}: something else is in the way of {key}, a file where a folder should be or a folder where a file should be; move it away and run again: {source}"
+    )]
+    InTheWay {
+        /// The store's address.
+        store: String,
+        /// The key that was being written.
+        key: String,
+        /// What the system said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server did not answer, or not properly, although it was asked again and again.
+    #[error(
+        "{store}: could not {operation} {key}, and trying again did not help; check the network, the server and S3_ENDPOINT, then run again, what is finished is kept: {source}"
+    )]
+    Unreachable {
+        /// What was tried.
+        operation: Operation,
+        /// The store's address.
+        store: String,
+        /// The key in question.
+        key: String,
+        /// What happened the last time, and how many tries there were.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The bytes are not those that they should be.
+    #[error(
+        "{store}: {key} is damaged: its SHA-256 is {found}, expected {expected}; publish it again, and check the server's disk if it happens again"
+    )]
+    Damaged {
+        /// The store's address.
+        store: String,
+        /// The key in question.
+        key: String,
+        /// The checksum of what was sent, or of what the item says.
+        expected: String,
+        /// The checksum of what is stored.
+        found: String,
+    },
     /// The object changed between two reads of it.
-    #[error("{key}: replaced by another writer while it was read; read it again")]
+    #[error("{key}: replaced by another writer while it was read; run again")]
     Changed {
         /// The key in question.
         key: String,
@@ -118,14 +175,59 @@ pub enum StoreError {
     },
 }
 
+/// What was asked of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Reading an object, or what is known of it.
+    Read,
+    /// Writing an object.
+    Write,
+    /// Listing objects, or uploads that nobody finished.
+    List,
+    /// Removing an object.
+    Remove,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::List => "list",
+            Self::Remove => "remove",
+        })
+    }
+}
+
 impl StoreError {
     /// Gives a backend's error its meaning for the caller.
-    pub(crate) fn from_backend(key: &str, error: object_store::Error) -> Self {
-        let key = key.to_owned();
+    pub(crate) fn from_backend(
+        operation: Operation,
+        store: &str,
+        key: &str,
+        error: object_store::Error,
+    ) -> Self {
+        const INSUFFICIENT_STORAGE: u16 = 507;
+        let said = error.to_string();
+        let (store, key) = (store.to_owned(), key.to_owned());
+        // Servers tell a full quota with all kinds of statuses, a refusal's among them.
+        let full = ["QuotaExceeded", "StorageFull", "InsufficientStorage"]
+            .iter()
+            .any(|code| said.contains(code));
+        let status = status(&error);
+        if full || status == Some(INSUFFICIENT_STORAGE) {
+            let source = error.into();
+            return Self::Full { store, key, source };
+        }
+        if said.contains("NoSuchBucket") {
+            return Self::NoBucket { store };
+        }
         match error {
             object_store::Error::NotFound { .. } => Self::NotFound { key },
-            object_store::Error::PermissionDenied { .. }
-            | object_store::Error::Unauthenticated { .. } => Self::Denied {
+            // Listings keep their status in the message.
+            error if matches!(status, Some(401 | 403)) => Self::Denied {
+                operation,
+                store,
                 key,
                 source: error.into(),
             },
@@ -134,34 +236,69 @@ impl StoreError {
                 key,
                 reason: source.to_string(),
             },
-            error => match io_kind(&error) {
-                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Self::Full {
+            error if http_kind(&error).is_some() || matches!(status, Some(408 | 429 | 500..)) => {
+                Self::Unreachable {
+                    operation,
+                    store,
                     key,
                     source: error.into(),
-                },
-                Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
-                    Self::Denied {
-                        key,
-                        source: error.into(),
-                    }
                 }
-                _ => Self::Other {
+            }
+            error => Self::from_io_kind(io_kind(&error), operation, store, key, error.into()),
+        }
+    }
+
+    /// Gives the system's error about a folder of the store its meaning for the caller.
+    pub(crate) fn from_folder(
+        operation: Operation,
+        store: &str,
+        key: &str,
+        source: io::Error,
+    ) -> Self {
+        let kind = Some(source.kind());
+        Self::from_io_kind(
+            kind,
+            operation,
+            store.to_owned(),
+            key.to_owned(),
+            source.into(),
+        )
+    }
+
+    fn from_io_kind(
+        kind: Option<io::ErrorKind>,
+        operation: Operation,
+        store: String,
+        key: String,
+        source: Box<dyn Error + Send + Sync>,
+    ) -> Self {
+        match kind {
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                Self::Full { store, key, source }
+            }
+            Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+                Self::Denied {
+                    operation,
+                    store,
                     key,
-                    source: error.into(),
-                },
-            },
+                    source,
+                }
+            }
+            Some(
+                io::ErrorKind::NotADirectory
+                | io::ErrorKind::IsADirectory
+                | io::ErrorKind::AlreadyExists,
+            ) => Self::InTheWay { store, key, source },
+            _ => Self::Other { key, source },
         }
     }
 
     /// Gives the error of a local file its meaning for the caller.
-    pub(crate) fn from_file(path: &std::path::Path, source: io::Error) -> Self {
-        let key = path.display().to_string();
+    pub(crate) fn from_file(path: &Path, source: io::Error) -> Self {
+        let (store, key) = ("this machine".to_owned(), path.display().to_string());
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full {
-                key,
-                source: source.into(),
-            },
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Denied {
+                store,
                 key,
                 source: source.into(),
             },
@@ -192,6 +329,8 @@ mod tests {
     fn from_system(code: i32) -> StoreError {
         let source = io::Error::from_raw_os_error(code);
         StoreError::from_backend(
+            Operation::Write,
+            "file:///maps",
             "a/b.tif",
             object_store::Error::Generic {
                 store: "folder",
@@ -207,10 +346,12 @@ mod tests {
         const EACCES: i32 = 13;
         const EROFS: i32 = 30;
         const EIO: i32 = 5;
+        const ENOTDIR: i32 = 20;
         assert!(matches!(from_system(ENOSPC), StoreError::Full { .. }));
         assert!(matches!(from_system(EDQUOT), StoreError::Full { .. }));
         assert!(matches!(from_system(EACCES), StoreError::Denied { .. }));
         assert!(matches!(from_system(EROFS), StoreError::Denied { .. }));
+        assert!(matches!(from_system(ENOTDIR), StoreError::InTheWay { .. }));
         assert!(matches!(from_system(EIO), StoreError::Other { .. }));
     }
 
@@ -218,7 +359,9 @@ mod tests {
     fn the_message_of_a_full_disk_names_the_object_and_the_way_out() {
         let message = from_system(28).to_string();
         assert!(
-            message.contains("a/b.tif") && message.contains("free some space"),
+            message.contains("file:///maps")
+                && message.contains("a/b.tif")
+                && message.contains("free some space"),
             "{message}"
         );
     }

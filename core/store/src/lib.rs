@@ -31,6 +31,6 @@ pub mod stac;
 pub use checksum::ContentHash;
 pub use content::ContentType;
 pub use db::Database;
-pub use error::StoreError;
+pub use error::{Operation, StoreError};
 pub use layout::{Period, ResultKeys, Slug};
-pub use object::{Entry, Store};
+pub use object::{Credentials, Entry, Patience, S3Settings, Store, Tagged};

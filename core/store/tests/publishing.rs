@@ -5,87 +5,17 @@
     reason = "helpers of tests are tests; clippy only knows the functions with #[test]"
 )]
 
+mod fixture;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{TimeZone, Utc};
+use fixture::{assert_whole, collection, files, folder_store, item, keys_of, layer, slug};
 use geocrop_store::publish::{
     Staged, publish, refresh_catalog, refresh_collection, sweep_temporary,
 };
-use geocrop_store::stac::{Asset, Catalog, Collection, Item};
-use geocrop_store::{ContentHash, ContentType, ResultKeys, Slug, Store, StoreError, layout};
-use serde_json::json;
-
-fn slug(text: &str) -> Slug {
-    text.parse().unwrap()
-}
-
-fn layer(area: &str) -> ResultKeys {
-    layout::layer(&slug("ndvi"), &"2024".parse().unwrap(), &slug(area))
-}
-
-/// An item with a map and tiles, as the pipeline makes it.
-fn item(area: &str) -> Item {
-    let mut item = Item::new(
-        area,
-        json!({ "type": "Point", "coordinates": [31.0, -17.5] }),
-        [31.0, -17.5, 31.0, -17.5],
-        Utc.with_ymd_and_hms(2024, 1, 1, 0, 0, 0).unwrap(),
-        Utc.with_ymd_and_hms(2024, 12, 31, 23, 59, 59).unwrap(),
-    );
-    for asset in ["map", "tiles"] {
-        item.assets
-            .insert(asset.to_owned(), Asset::new("", ContentType::Binary));
-    }
-    item
-}
-
-fn files(keys: &ResultKeys, map: &str, tiles: &str) -> Vec<Staged> {
-    vec![
-        Staged::bytes("map", keys.map(), map.into()),
-        Staged::bytes(
-            "tiles",
-            keys.tiles(&ContentHash::of_bytes(tiles.as_bytes())),
-            tiles.into(),
-        ),
-    ]
-}
-
-fn collection(items: &[Item]) -> Collection {
-    Collection::new("ndvi", "Greenness.", items)
-}
-
-fn keys_of(store: &Store) -> BTreeSet<String> {
-    store
-        .list("")
-        .unwrap()
-        .into_iter()
-        .map(|entry| entry.key)
-        .collect()
-}
-
-fn folder_store() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path().to_str().unwrap()).unwrap();
-    (folder, store)
-}
-
-/// Every file that an item refers to is there, with the size and the checksum that the item says.
-fn assert_whole(store: &Store, keys: &ResultKeys) -> Item {
-    let item: Item = serde_json::from_slice(&store.get(&keys.item()).unwrap().unwrap()).unwrap();
-    for asset in item.assets.values() {
-        let bytes = store
-            .get(&keys.referred(&asset.href).unwrap())
-            .unwrap()
-            .unwrap();
-        assert_eq!(asset.extra["file:size"], bytes.len());
-        assert_eq!(
-            asset.extra["file:checksum"],
-            ContentHash::of_bytes(&bytes).multihash()
-        );
-    }
-    item
-}
+use geocrop_store::stac::{Asset, Catalog, Collection};
+use geocrop_store::{ContentHash, ContentType, Store, StoreError};
 
 #[test]
 fn a_published_item_says_what_is_stored_and_where_it_belongs() {

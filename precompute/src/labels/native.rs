@@ -13,6 +13,7 @@ use super::tally::most_probable;
 use crate::TaskError;
 use crate::block::{BlockGrid, Renderer};
 use crate::prepare::{Acquisition, PreparedScene, PreparedSeason};
+use crate::stack::{MISSING, encode};
 
 /// The network counts reflectance in ten-thousandths.
 const UNITS: f32 = 10_000.0;
@@ -79,14 +80,24 @@ impl Renderer<'_> {
                 .collect::<Result<_, TaskError>>()?;
             let filled = fill(&mut image, &bands, pixels);
             if let Some(usable) = usable {
-                for (pixel, place) in view.places().enumerate() {
-                    clear[pixel] |= usable[pixel] && filled[place];
-                }
-                let cut: Vec<Vec<f32>> = bands
-                    .iter()
-                    .map(|band| view.places().map(|place| band[place]).collect())
+                let given: Vec<Option<usize>> = view
+                    .places()
+                    .zip(usable)
+                    .map(|(place, usable)| (*usable && filled[place]).then_some(place))
                     .collect();
-                scene.sanity.look(&self.recipe.bands, &cut, usable);
+                for (clear, given) in clear.iter_mut().zip(&given) {
+                    *clear |= given.is_some();
+                }
+                let codes: Vec<u16> = bands
+                    .iter()
+                    .flat_map(|band| {
+                        given
+                            .iter()
+                            .map(|g| g.map_or(MISSING, |at| encode(band[at])))
+                    })
+                    .collect();
+                let names = &self.recipe.bands;
+                scene.sanity.look(names, &codes, block.pixels());
             }
         }
         let seen = network.probabilities(&image, view.grid.height, view.grid.width)?;

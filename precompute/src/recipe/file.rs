@@ -3,6 +3,7 @@
 mod labels;
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use geocrop_composite::{MaskGroup, MaskRecipe, scl_class};
 use geocrop_model::{FeatureSet, Legend, LegendClass, Unit};
@@ -13,6 +14,7 @@ use toml::Spanned;
 use labels::NetworkTable;
 
 use super::output::{ClassModel, Output, RampStep};
+use super::post::{self, PostTable};
 use super::{
     Composite, Mask, Raster, Recipe, RecipeError, Season, Zone, definitions, feature_names,
     season_symbols, year_symbols,
@@ -39,6 +41,7 @@ struct File {
     picture: Option<Spanned<PictureTable>>,
     #[serde(default)]
     legend: Vec<LegendClass>,
+    post: Option<PostTable>,
 }
 
 #[derive(Deserialize)]
@@ -166,7 +169,7 @@ pub(super) struct Feature {
 }
 
 /// Where things stand in the text, for errors.
-struct Origin<'a> {
+pub(super) struct Origin<'a> {
     text: &'a str,
     name: &'a str,
 }
@@ -177,7 +180,7 @@ impl Origin<'_> {
         1 + before.matches('\n').count()
     }
 
-    fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> RecipeError {
+    pub(super) fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> RecipeError {
         RecipeError::Value {
             origin: self.name.to_owned(),
             line: self.line(at.span().start),
@@ -213,7 +216,8 @@ impl Origin<'_> {
     }
 }
 
-pub(super) fn parse(text: &str, name: &str) -> Result<Recipe, RecipeError> {
+/// `folder` is what paths in the recipe are relative to.
+pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Recipe, RecipeError> {
     let origin = Origin { text, name };
     let syntax = |e: toml::de::Error| RecipeError::Syntax {
         origin: name.to_owned(),
@@ -287,6 +291,14 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Recipe, RecipeError> {
         legend: file.legend,
     }
     .check(&origin, &file.name, &bands, &known)?;
+    let post = post::Context {
+        rasters: &rasters,
+        output: &output,
+        crs,
+        resolution,
+        folder,
+    }
+    .check(&origin, file.post)?;
     Ok(Recipe {
         name: file.name.into_inner(),
         title: file.title,
@@ -304,6 +316,8 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Recipe, RecipeError> {
         season_features,
         year_features,
         output,
+        post,
+        folder: folder.to_owned(),
         canonical,
     })
 }

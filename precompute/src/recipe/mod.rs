@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod output;
 mod period;
+mod post;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +23,7 @@ pub use error::RecipeError;
 pub use output::{ClassModel, INDEX_STEPS, LabelMap, Output, RampStep};
 pub(crate) use output::{NODATA, index_code, picture_code};
 pub use period::{MonthDay, Period, Season};
+pub use post::{Connectivity, LARGEST_UNIT, MappingUnit, MaskPlace, Post, PostMask, WIDEST_WINDOW};
 
 /// How a map is made, checked and ready to run.
 #[derive(Debug)]
@@ -58,6 +60,10 @@ pub struct Recipe {
     pub year_features: Option<FeatureSet>,
     /// What the features become.
     pub output: Output,
+    /// What is done to the map after it was made.
+    pub post: Post,
+    /// What its paths are relative to.
+    pub folder: std::path::PathBuf,
     /// The canonical form of the file's content, for hashing: formatting and comments do not count.
     pub canonical: serde_json::Value,
 }
@@ -155,7 +161,8 @@ impl Recipe {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text, &path.display().to_string())
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse_in(&text, &path.display().to_string(), folder)
     }
 
     /// Reads every `*.toml` of a folder, sorted by name.
@@ -175,9 +182,14 @@ impl Recipe {
         paths.iter().map(|p| Self::read(p)).collect()
     }
 
-    /// Reads a recipe from text; `origin` names it in errors.
+    /// Reads a recipe from text; `origin` names it in errors, and paths are relative to the current folder.
     pub fn parse(text: &str, origin: &str) -> Result<Self, RecipeError> {
-        file::parse(text, origin)
+        Self::parse_in(text, origin, Path::new(""))
+    }
+
+    /// As [`parse`](Self::parse), with paths relative to `folder`.
+    pub fn parse_in(text: &str, origin: &str, folder: &Path) -> Result<Self, RecipeError> {
+        file::parse(text, origin, folder)
     }
 
     /// The names of the model's features, as they come out of the recipe.

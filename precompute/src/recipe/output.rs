@@ -97,6 +97,16 @@ impl Output {
         }
     }
 
+    /// Whether the map says how sure it is of its classes.
+    pub fn has_confidence(&self) -> bool {
+        matches!(self, Self::Classes(_) | Self::Labels(_))
+    }
+
+    /// Whether the map says what each of its classes rests on.
+    pub fn has_evidence(&self) -> bool {
+        matches!(self, Self::Labels(_))
+    }
+
     /// Bands of the map's file.
     pub fn bands(&self) -> usize {
         match self {

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests may
 
 mod composites;
+mod diff;
 mod frozen;
 mod labels;
 mod large;
 mod native;
+mod post;
 mod readers;
 mod support;
 mod task;

@@ -1,5 +1,6 @@
-//! The evaluator that is used: trees flattened into small nodes, and a block of rows taken through
-//! one tree before the next, so that the tree stays in the first-level cache and the rows nearly so.
+//! The walk for the rows and models that [`super::quantized`] does not suit: trees flattened into
+//! small nodes, and a block of rows taken through one tree before the next, so that the tree stays
+//! in the first-level cache and the rows nearly so.
 //!
 //! Both children of a split lie side by side, so a step is `left + (goes right)` without a branch.
 //! Leaves lead to themselves: eight rows walk down together for as many steps as the tree is deep,

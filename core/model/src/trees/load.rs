@@ -7,6 +7,7 @@ use super::document::{Document, Learner, TreeArrays, TreeModel};
 use super::error::ModelError;
 use super::forest::{Forest, Tree};
 use super::objective::Objective;
+use super::quantized::Quantized;
 use super::{TreeEnsemble, json, ubjson};
 
 /// Margins beyond this many are no land-cover model but a damaged file.
@@ -71,6 +72,7 @@ fn from_learner(learner: Learner) -> Result<TreeEnsemble, ModelError> {
         feature_names: learner.feature_names,
         objective,
         blocked: Blocked::new(&forest),
+        quantized: Quantized::new(&forest),
         forest,
     })
 }

@@ -6,6 +6,10 @@
 //! (categorical splits, linear boosters, vector leaves, other objectives) is an error when the
 //! model is read.
 //!
+//! Nearly all models have trees of at most eight levels. These become bytes and are evaluated for
+//! many rows at a time (`quantized`); other models, and single rows, walk down the trees
+//! (`blocked`). Both give what the plain walk (`reference`) gives, to the last bit.
+//!
 //! All trees count, as with XGBoost's `Booster.predict`: a `best_iteration` left by early stopping
 //! is not used.
 
@@ -16,9 +20,12 @@ mod forest;
 mod json;
 mod load;
 mod objective;
+mod quantized;
 mod reference;
+mod table;
 mod ubjson;
 
+use std::ops::Range;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -29,9 +36,14 @@ pub use ubjson::UbjsonError;
 
 use blocked::{BLOCK, Blocked};
 use forest::Forest;
+use quantized::{Quantized, Room};
+use table::Table;
 
 /// Rows that one thread takes at a time.
-const TASK: usize = 32 * BLOCK;
+const TASK: usize = 4 * quantized::BLOCK;
+
+/// Fewer rows than this walk down the trees: bins pay for many rows only.
+const FEW: usize = 16;
 
 /// A model: sums of decision trees and what the sums mean.
 #[derive(Debug, Clone)]
@@ -40,6 +52,8 @@ pub struct TreeEnsemble {
     objective: Objective,
     forest: Forest,
     blocked: Blocked,
+    /// None for a model that it does not suit.
+    quantized: Option<Quantized>,
 }
 
 impl TreeEnsemble {
@@ -119,16 +133,14 @@ impl TreeEnsemble {
     /// missing; `out` is row-major `[n, outputs]`.
     pub fn predict_rows(&self, rows: &[f32], out: &mut [f32]) -> Result<(), ModelError> {
         self.check_rows(rows, out)?;
-        self.rows_into(rows, out);
+        self.predict(&self.table(rows), 0..out.len() / self.outputs(), out);
         Ok(())
     }
 
     /// [`Self::predict_rows`] on all threads of the current rayon pool, with the same result.
     pub fn predict_rows_parallel(&self, rows: &[f32], out: &mut [f32]) -> Result<(), ModelError> {
         self.check_rows(rows, out)?;
-        rows.par_chunks(TASK * self.num_features())
-            .zip(out.par_chunks_mut(TASK * self.outputs()))
-            .for_each(|(rows, out)| self.rows_into(rows, out));
+        self.predict_parallel(&self.table(rows), out);
         Ok(())
     }
 
@@ -136,7 +148,7 @@ impl TreeEnsemble {
     /// where a value is missing; `out` is row-major `[n, outputs]`.
     pub fn predict_planes(&self, planes: &[&[f32]], out: &mut [f32]) -> Result<(), ModelError> {
         self.check_planes(planes, out)?;
-        self.planes_into(planes, 0, out);
+        self.predict(&Table::Planes(planes), 0..out.len() / self.outputs(), out);
         Ok(())
     }
 
@@ -147,9 +159,7 @@ impl TreeEnsemble {
         out: &mut [f32],
     ) -> Result<(), ModelError> {
         self.check_planes(planes, out)?;
-        out.par_chunks_mut(TASK * self.outputs())
-            .enumerate()
-            .for_each(|(task, out)| self.planes_into(planes, task * TASK, out));
+        self.predict_parallel(&Table::Planes(planes), out);
         Ok(())
     }
 
@@ -165,43 +175,65 @@ impl TreeEnsemble {
         Ok(())
     }
 
-    fn rows_into(&self, rows: &[f32], out: &mut [f32]) {
-        let mut margins = vec![0.0; BLOCK * self.forest.base.len()];
-        let blocks = rows.chunks(BLOCK * self.num_features());
-        for (rows, out) in blocks.zip(out.chunks_mut(BLOCK * self.outputs())) {
-            self.block_into(rows, &mut margins, out);
+    fn table<'v>(&self, rows: &'v [f32]) -> Table<'v> {
+        Table::Rows {
+            values: rows,
+            features: self.num_features(),
         }
     }
 
-    /// Gathers blocks of rows from the planes, starting at pixel `first`.
-    fn planes_into(&self, planes: &[&[f32]], first: usize, out: &mut [f32]) {
-        let features = self.num_features();
-        let mut margins = vec![0.0; BLOCK * self.forest.base.len()];
-        let mut rows = vec![0.0; BLOCK * features];
-        for (block, out) in out.chunks_mut(BLOCK * self.outputs()).enumerate() {
-            let start = first + block * BLOCK;
-            let count = out.len() / self.outputs();
-            for (feature, plane) in planes.iter().enumerate() {
-                let column = rows[feature..].iter_mut().step_by(features);
-                for (to, value) in column.zip(&plane[start..start + count]) {
-                    *to = *value;
-                }
-            }
-            self.block_into(&rows[..count * features], &mut margins, out);
-        }
-    }
-
-    /// Predicts at most [`BLOCK`] rows; `margins` is room to work in.
-    fn block_into(&self, rows: &[f32], margins: &mut [f32], out: &mut [f32]) {
-        let width = self.forest.base.len();
-        let margins = &mut margins[..rows.len() / self.num_features() * width];
-        self.blocked.margins(rows, margins);
-        for (margins, out) in margins
-            .chunks_exact(width)
-            .zip(out.chunks_exact_mut(self.outputs()))
+    /// Predicts some rows of the table.
+    fn predict(&self, table: &Table, rows: Range<usize>, out: &mut [f32]) {
+        let mut margins = vec![0.0; self.forest.base.len()];
+        let mut rows = rows;
+        let mut out = out;
+        if let Some(quantized) = &self.quantized
+            && rows.len() >= FEW
         {
-            self.objective.transform(margins, out);
+            let mut room = Room::new(quantized);
+            while rows.len() >= FEW {
+                let block = rows.start..rows.end.min(rows.start + quantized::BLOCK);
+                let (now, later) = out.split_at_mut(block.len() * self.outputs());
+                quantized.block(table, block.clone(), &mut room);
+                for (row, out) in now.chunks_exact_mut(self.outputs()).enumerate() {
+                    room.margins(row, &mut margins);
+                    self.objective.transform(&margins, out);
+                }
+                (rows.start, out) = (block.end, later);
+            }
         }
+        self.walk(table, rows, out);
+    }
+
+    /// Predicts some rows of the table by walking down the trees.
+    fn walk(&self, table: &Table, mut rows: Range<usize>, out: &mut [f32]) {
+        let width = self.forest.base.len();
+        let mut margins = vec![0.0; BLOCK.min(rows.len()) * width];
+        let mut gathered = Vec::new();
+        for out in out.chunks_mut(BLOCK * self.outputs()) {
+            let count = out.len() / self.outputs();
+            let margins = &mut margins[..count * width];
+            let block = rows.start..rows.start + count;
+            rows.start = block.end;
+            self.blocked
+                .margins(table.rows(block, &mut gathered), margins);
+            for (margins, out) in margins
+                .chunks_exact(width)
+                .zip(out.chunks_exact_mut(self.outputs()))
+            {
+                self.objective.transform(margins, out);
+            }
+        }
+    }
+
+    /// [`Self::predict`] for all rows on all threads.
+    fn predict_parallel(&self, table: &Table, out: &mut [f32]) {
+        out.par_chunks_mut(TASK * self.outputs())
+            .enumerate()
+            .for_each(|(task, out)| {
+                let first = task * TASK;
+                self.predict(table, first..first + out.len() / self.outputs(), out);
+            });
     }
 
     fn check_rows(&self, rows: &[f32], out: &[f32]) -> Result<(), ModelError> {

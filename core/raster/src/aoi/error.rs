@@ -47,6 +47,15 @@ pub enum AoiError {
         features: usize,
     },
 
+    /// One feature of a collection of polygons is wrong.
+    #[error("feature {number}: {source}")]
+    Feature {
+        /// One-based.
+        number: usize,
+        /// What is wrong with it.
+        source: Box<AoiError>,
+    },
+
     /// Points, lines and collections have no area.
     #[error(
         "the AOI is a {found}, but only a Polygon or MultiPolygon has an area: draw the outline, or buffer the {found} first"

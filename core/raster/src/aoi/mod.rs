@@ -77,28 +77,20 @@ impl Aoi {
 
     /// Reads a file; its name without extension is the fallback name. A file that is too long is not read at all.
     pub fn read(path: &Path, limits: &AoiLimits) -> Result<Self, AoiError> {
-        let cannot = |source| AoiError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let named = |source| AoiError::File {
-            path: path.to_owned(),
-            source: Box::new(source),
-        };
-        let file = File::open(path).map_err(cannot)?;
-        let bytes = file.metadata().map_err(cannot)?.len();
-        let limit = limits.max_bytes as u64;
-        if bytes > limit {
-            return Err(named(AoiError::TooManyBytes { bytes, limit }));
-        }
-        let mut content = Vec::new();
-        // A pipe or a growing file has no honest length.
-        file.take(limit + 1)
-            .read_to_end(&mut content)
-            .map_err(cannot)?;
-        let text = String::from_utf8(content).map_err(|_| named(AoiError::NotText))?;
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Self::parse(&text, &stem, limits).map_err(named)
+        let text = content(path, limits)?;
+        Self::parse(&text, &fallback_name(path), limits).map_err(|source| named(path, source))
+    }
+
+    /// Reads all polygons of a file: the features of a `FeatureCollection`, each an area of its own because they may
+    /// overlap, or whatever [`read`](Self::read) takes. The limits hold for the file as a whole; `max_area_km2` is not
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), with the number of the feature; and when no feature has a geometry.
+    pub fn read_collection(path: &Path, limits: &AoiLimits) -> Result<Vec<Self>, AoiError> {
+        let text = content(path, limits)?;
+        parse::parse_collection(&text, &fallback_name(path), limits)
+            .map_err(|source| named(path, source))
     }
 
     /// Reads every `*.geojson` in a folder, sorted by slug.
@@ -196,4 +188,36 @@ impl Aoi {
         }
         text
     }
+}
+
+fn fallback_name(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+fn named(path: &Path, source: AoiError) -> AoiError {
+    AoiError::File {
+        path: path.to_owned(),
+        source: Box::new(source),
+    }
+}
+
+/// The text of a file that is no longer than the limit.
+fn content(path: &Path, limits: &AoiLimits) -> Result<String, AoiError> {
+    let cannot = |source| AoiError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(cannot)?;
+    let bytes = file.metadata().map_err(cannot)?.len();
+    let limit = limits.max_bytes as u64;
+    if bytes > limit {
+        return Err(named(path, AoiError::TooManyBytes { bytes, limit }));
+    }
+    let mut content = Vec::new();
+    // A pipe or a growing file has no honest length.
+    file.take(limit + 1)
+        .read_to_end(&mut content)
+        .map_err(cannot)?;
+    String::from_utf8(content).map_err(|_| named(path, AoiError::NotText))
 }

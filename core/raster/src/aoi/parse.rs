@@ -9,6 +9,40 @@ type Result<T> = std::result::Result<T, AoiError>;
 type Object = Map<String, Value>;
 
 pub(super) fn parse(text: &str, fallback_name: &str, limits: &AoiLimits) -> Result<Aoi> {
+    area(&json(text, limits)?, fallback_name, &mut Rings::new(limits))
+}
+
+/// The areas of a `FeatureCollection`, or the one of anything else that [`parse`] takes. Features without a geometry
+/// are left out.
+pub(super) fn parse_collection(
+    text: &str,
+    fallback_name: &str,
+    limits: &AoiLimits,
+) -> Result<Vec<Aoi>> {
+    let root = json(text, limits)?;
+    let mut rings = Rings::new(limits);
+    let Some(features) = features_of(&root)? else {
+        return Ok(vec![area(&root, fallback_name, &mut rings)?]);
+    };
+    let there = |feature: &&Value| !feature.get("geometry").is_none_or(Value::is_null);
+    let areas: Vec<Aoi> = features
+        .iter()
+        .enumerate()
+        .filter(|(_, feature)| there(feature))
+        .map(|(index, feature)| {
+            area(feature, fallback_name, &mut rings).map_err(|source| AoiError::Feature {
+                number: index + 1,
+                source: Box::new(source),
+            })
+        })
+        .collect::<Result<_>>()?;
+    if areas.is_empty() {
+        return Err(AoiError::NoGeometry);
+    }
+    Ok(areas)
+}
+
+fn json(text: &str, limits: &AoiLimits) -> Result<Value> {
     if text.len() > limits.max_bytes {
         return Err(AoiError::TooManyBytes {
             bytes: text.len() as u64,
@@ -20,12 +54,24 @@ pub(super) fn parse(text: &str, fallback_name: &str, limits: &AoiLimits) -> Resu
     if text.trim().is_empty() {
         return Err(AoiError::Empty);
     }
-    let root: Value = serde_json::from_str(text).map_err(|error| not_json(text, &error))?;
-    let (geometry, properties) = geometry_of(&root)?;
-    let mut rings = Rings {
-        left: limits.max_vertices,
-        limit: limits.max_vertices,
+    serde_json::from_str(text).map_err(|error| not_json(text, &error))
+}
+
+/// The members of a `FeatureCollection`; `None` for any other object.
+fn features_of(root: &Value) -> Result<Option<&[Value]>> {
+    let Some(object) = root.as_object() else {
+        return Ok(None);
     };
+    if object.get("type").and_then(Value::as_str) != Some("FeatureCollection") {
+        return Ok(None);
+    }
+    longitude_latitude(object)?;
+    let features = object.get("features").and_then(Value::as_array);
+    Ok(Some(features.map_or(&[], Vec::as_slice)))
+}
+
+fn area(root: &Value, fallback_name: &str, rings: &mut Rings) -> Result<Aoi> {
+    let (geometry, properties) = geometry_of(root)?;
     let geometry = MultiPolygon::new(rings.polygons(geometry)?);
     validity::check(&geometry)?;
     let geometry = validity::wound(geometry);
@@ -181,6 +227,13 @@ struct Rings {
 }
 
 impl Rings {
+    fn new(limits: &AoiLimits) -> Self {
+        Self {
+            left: limits.max_vertices,
+            limit: limits.max_vertices,
+        }
+    }
+
     fn polygons(&mut self, geometry: &Object) -> Result<Vec<Polygon<f64>>> {
         let coordinates = geometry.get("coordinates");
         match geometry.get("type").and_then(Value::as_str) {

@@ -1,21 +1,38 @@
 //! The collection of a recipe and the catalog of all: what a reader starts from.
 //!
-//! Both are pure functions of what is published, and are written again until a listing after the write shows what the
-//! listing before it showed. **Two writers that finish at once lose nothing.** Each puts its item before it refreshes.
-//! Take the last write of the collection. Its writer listed the items once more after it and found nothing new, so every
-//! item put before that listing is in. An item put after it has a writer who has yet to refresh; that refresh would find
-//! the item missing and write, so the last write was not the last. A writer that finds the document right and does not
-//! write is safe too: whoever then overwrites it with an older listing lists again afterwards, and mends it. The
-//! argument needs listings that show finished writes at once, which folders and S3 give, and no conditional writes, which
-//! not every S3 server has. A writer that dies between its write and its listing leaves a collection that the next
-//! refresh mends.
+//! Both are pure functions of what is published. **Two writers that finish at once lose nothing.** Each puts its item
+//! before it refreshes. A refresh reads the document and its tag, *then* lists the items, and replaces the document only
+//! if it still has that tag; otherwise it begins anew. Say that a document that lists an item is replaced. Whoever
+//! replaces it has read its tag when it was there already, and so has listed the items when the item was there already:
+//! the new document lists it too. That holds at every moment, and if any writer dies at any moment.
+//!
+//! Some servers take the condition and ignore it. So whoever has written lists again, and begins anew if something has
+//! changed. On such a server, take the last write of the document: its writer found nothing new after it, so every item
+//! that was put before that listing is in; an item put later has a writer who has yet to refresh, and would write. There
+//! an entry may be missing for a moment, until the writer that overwrote it has listed again; and for longer only if that
+//! writer dies in between, until the next refresh of that layer, for whatever reason, mends it.
+//!
+//! Both arguments need listings that show finished writes at once, which folders and S3 give.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
 
 use crate::layout;
 use crate::stac::{self, Catalog, Collection, Item, Link};
-use crate::{ContentType, Entry, Slug, Store, StoreError};
+use crate::{ContentType, Entry, Patience, Slug, Store, StoreError, Tagged};
 
-/// How often a document is written again before its writer gives up on other writers.
-const MAX_ATTEMPTS: usize = 32;
+/// How often a document is begun anew before its writer gives up on other writers.
+const MAX_ATTEMPTS: usize = 64;
+
+/// How long a writer makes way for others before it begins anew.
+const WAY: Patience = Patience {
+    request: Duration::ZERO,
+    tries: MAX_ATTEMPTS,
+    total: Duration::MAX,
+    first_pause: Duration::from_millis(5),
+    longest_pause: Duration::from_millis(500),
+};
 
 /// Brings a recipe's collection up to date with its items. `make` says all but the links; it must depend on nothing but
 /// the items, which come sorted by key. A collection that is right already is not written. With no items left, the
@@ -35,11 +52,12 @@ pub fn refresh_collection(
         entries.retain(|entry| layout::is_item(&entry.key));
         Ok(entries)
     };
+    let mut known = BTreeMap::new();
     settle(store, &layout::collection(recipe), list, |entries| {
         let (mut items, mut links) = (Vec::new(), Vec::new());
         for entry in entries {
             // Removed since it was listed: the next listing will say so.
-            let Some(item): Option<Item> = read(store, &entry.key, "STAC Item")? else {
+            let Some(item) = read_unless_known(store, &mut known, entry)? else {
                 continue;
             };
             let path = entry.key.strip_prefix(&folder).unwrap_or(&entry.key);
@@ -101,27 +119,62 @@ fn settle(
     store: &Store,
     key: &str,
     list: impl Fn() -> Result<Vec<Entry>, StoreError>,
-    render: impl Fn(&[Entry]) -> Result<Option<Vec<u8>>, StoreError>,
+    mut render: impl FnMut(&[Entry]) -> Result<Option<Vec<u8>>, StoreError>,
 ) -> Result<(), StoreError> {
-    let mut entries = list()?;
-    for _ in 0..MAX_ATTEMPTS {
+    let mut pauses = WAY.pauses();
+    loop {
+        // In this order: see the head of this file.
+        let there = store.get_tagged(key)?;
+        let entries = list()?;
         let wanted = render(&entries)?;
-        if store.get(key)? != wanted {
-            match wanted {
-                Some(bytes) => store.put(key, bytes, ContentType::Json)?,
-                None => store.delete(key)?,
+        let written = match (there, wanted) {
+            (None, None) => return Ok(()),
+            (Some(there), Some(wanted)) if there.bytes == wanted => return Ok(()),
+            // A server without tags has no conditions either.
+            (Some(Tagged { etag: None, .. }), Some(wanted)) => {
+                store.put(key, wanted, ContentType::Json)?;
+                true
             }
-        }
-        let latest = list()?;
-        if latest == entries {
+            (there, Some(wanted)) => {
+                let tag = there.and_then(|there| there.etag);
+                store.put_if(key, wanted, ContentType::Json, tag.as_deref())?
+            }
+            (Some(_), None) => {
+                store.delete(key)?;
+                true
+            }
+        };
+        if written && list()? == entries {
             return Ok(());
         }
-        entries = latest;
+        let Some(pause) = pauses.next() else {
+            return Err(StoreError::Unsettled {
+                key: key.to_owned(),
+                attempts: MAX_ATTEMPTS,
+            });
+        };
+        thread::sleep(pause);
     }
-    Err(StoreError::Unsettled {
-        key: key.to_owned(),
-        attempts: MAX_ATTEMPTS,
-    })
+}
+
+/// Reads an item, unless the one with this tag was read before. Layers have thousands of items, and where many writers
+/// meet, a collection is rendered again and again.
+fn read_unless_known(
+    store: &Store,
+    known: &mut BTreeMap<String, (Entry, Item)>,
+    entry: &Entry,
+) -> Result<Option<Item>, StoreError> {
+    if let Some((read, item)) = known.get(&entry.key)
+        && entry.etag.is_some()
+        && read == entry
+    {
+        return Ok(Some(item.clone()));
+    }
+    let item: Option<Item> = read(store, &entry.key, "STAC Item")?;
+    if let Some(item) = &item {
+        known.insert(entry.key.clone(), (entry.clone(), item.clone()));
+    }
+    Ok(item)
 }
 
 fn read<T: serde::de::DeserializeOwned>(

@@ -9,15 +9,17 @@ mod index;
 mod sweep;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-
-use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 pub use index::{refresh_catalog, refresh_collection};
-pub use sweep::sweep_temporary;
+pub use sweep::{sweep, sweep_temporary};
 
-use crate::stac::{self, Item, Link};
+use crate::object::Source;
+use crate::stac::{self, Asset, Item, Link};
 use crate::{ContentHash, ContentType, ResultKeys, Store, StoreError};
+
+/// Where STAC's file extension has a file's checksum.
+const CHECKSUM: &str = "file:checksum";
 
 /// A finished file that waits to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +69,10 @@ impl Staged {
         }
     }
 
-    fn put(&self, store: &Store) -> Result<(), StoreError> {
+    fn source(&self) -> Source<'_> {
         match &self.content {
-            Content::Bytes(bytes) => {
-                store.put(&self.key, bytes.clone(), ContentType::of_key(&self.key))
-            }
-            Content::File(path) => store.put_file(&self.key, path),
+            Content::Bytes(bytes) => Source::Bytes(bytes),
+            Content::File(path) => Source::File(path),
         }
     }
 }
@@ -82,10 +82,12 @@ impl Staged {
 /// Completes the item from what is stored: each staged asset gets its `href`, `file:size` and `file:checksum`; a
 /// layer's item gets its collection and the links to it and to the root (relative; no `self`, as in a self-contained
 /// catalog). Files that are in place already are not written again. Files that only the replaced item referred to, such
-/// as its tiles, are removed after the new item is in place.
+/// as its tiles, are removed after the new item is in place. Before the item is put, every file is known to be in the
+/// store with the size and the checksum that the item says.
 ///
 /// # Errors
-/// [`StoreError::UnknownAsset`] when a file's asset is not in the item; anything the store says. On failure, what was
+/// [`StoreError::UnknownAsset`] when a file's asset is not in the item; [`StoreError::Changed`] when a file is not what it
+/// was when this began; [`StoreError::Damaged`] when the store keeps other bytes; anything the store says. On failure, what was
 /// put and nothing refers to is removed again, and an item that was withdrawn is put back if all of its files are
 /// still there.
 pub fn publish(
@@ -94,15 +96,18 @@ pub fn publish(
     files: &[Staged],
     mut item: Item,
 ) -> Result<(), StoreError> {
+    // Until this is over, nobody may take what is not referred to yet for what nobody refers to any more.
+    let _at_work = store.at_work(&keys.item())?;
     let previous = Previous::read(store, keys)?;
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
     for file in files {
         let (size, hash) = file.measure()?;
         describe(&mut item, keys, file, size, &hash)?;
+        let measured = Measured { file, size, hash };
         if !previous.refers_to(&file.key) {
-            fresh.push(file);
-        } else if !previous.has(store, &file.asset, &file.key, size, &hash)? {
-            changed.push(file);
+            fresh.push(measured);
+        } else if !previous.has(store, &measured)? {
+            changed.push(measured);
         }
     }
     item.add_extension(stac::FILE);
@@ -127,6 +132,85 @@ pub fn publish(
         store.delete(key)?;
     }
     Ok(())
+}
+
+/// Copies the file of an asset of a published item out of the store, and checks it against what the item says.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is no such item, asset or file; [`StoreError::Damaged`] when the file is another
+/// than the one that was published; anything the store says.
+pub fn download(
+    store: &Store,
+    keys: &ResultKeys,
+    asset: &str,
+    file: &Path,
+) -> Result<(), StoreError> {
+    let item = read_item(store, keys)?;
+    let absent = || StoreError::NotFound {
+        key: format!("{}, asset {asset}", keys.item()),
+    };
+    let asset = item.assets.get(asset).ok_or_else(absent)?;
+    let key = keys.referred(&asset.href).ok_or_else(absent)?;
+    store.download_checked(&key, file, checksum(asset).as_ref())
+}
+
+/// Reads every file of a published item through, and compares it with the size and the checksum that the item says.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the item or a file is not there; [`StoreError::Damaged`] for the first file that is not
+/// what was published; anything the store says.
+pub fn verify(store: &Store, keys: &ResultKeys) -> Result<(), StoreError> {
+    for asset in read_item(store, keys)?.assets.values() {
+        let (Some(key), Some(expected)) = (keys.referred(&asset.href), checksum(asset)) else {
+            continue;
+        };
+        let (_, found) = store.hash(&key)?;
+        if found != expected {
+            return Err(StoreError::Damaged {
+                store: store.url().to_owned(),
+                key,
+                expected: expected.to_string(),
+                found: found.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn read_item(store: &Store, keys: &ResultKeys) -> Result<Item, StoreError> {
+    let key = keys.item();
+    let bytes = store
+        .get(&key)?
+        .ok_or_else(|| StoreError::NotFound { key: key.clone() })?;
+    serde_json::from_slice(&bytes).map_err(|source| StoreError::InvalidDocument {
+        key,
+        kind: "STAC Item",
+        source,
+    })
+}
+
+fn checksum(asset: &Asset) -> Option<ContentHash> {
+    ContentHash::from_multihash(asset.extra.get(CHECKSUM)?.as_str()?)
+}
+
+/// A staged file, and what the item will say of it.
+struct Measured<'a> {
+    file: &'a Staged,
+    size: u64,
+    hash: ContentHash,
+}
+
+impl Measured<'_> {
+    fn put(&self, store: &Store) -> Result<(), StoreError> {
+        store.upload(&self.file.key, self.file.source(), Some(&self.hash))
+    }
+
+    /// What is visible under the key is the last word, whatever the upload's answer was.
+    fn is_in(&self, store: &Store) -> Result<bool, StoreError> {
+        Ok(store
+            .head(&self.file.key)?
+            .is_some_and(|entry| entry.size == self.size))
+    }
 }
 
 /// What was published under these keys before.
@@ -159,22 +243,13 @@ impl Previous {
     }
 
     /// Whether the file with these bytes is in place.
-    fn has(
-        &self,
-        store: &Store,
-        asset: &str,
-        key: &str,
-        size: u64,
-        hash: &ContentHash,
-    ) -> Result<bool, StoreError> {
-        let checksum = self
+    fn has(&self, store: &Store, file: &Measured<'_>) -> Result<bool, StoreError> {
+        let published = self
             .item
             .as_ref()
-            .and_then(|item| item.assets.get(asset))
-            .and_then(|asset| asset.extra.get("file:checksum"))
-            .and_then(Value::as_str);
-        Ok(checksum == Some(&hash.multihash())
-            && store.head(key)?.is_some_and(|entry| entry.size == size))
+            .and_then(|item| item.assets.get(&file.file.asset))
+            .and_then(checksum);
+        Ok(published == Some(file.hash) && file.is_in(store)?)
     }
 }
 
@@ -191,22 +266,34 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn run(
         &mut self,
-        fresh: &[&Staged],
-        changed: &[&Staged],
+        fresh: &[Measured<'_>],
+        changed: &[Measured<'_>],
         item: Vec<u8>,
     ) -> Result<(), StoreError> {
         for file in fresh {
             file.put(self.store)?;
-            self.put.push(file.key.clone());
+            self.put.push(file.file.key.clone());
         }
         if self.previous.bytes.is_some() && !changed.is_empty() {
             self.store.delete(&self.keys.item())?;
             self.withdrawn = true;
         }
         for file in changed {
-            file.put(self.store)?;
-            self.put.push(file.key.clone());
-            self.replaced = true;
+            let put = file.put(self.store);
+            // If only the answer was lost, the file may have been replaced all the same.
+            self.replaced |= matches!(
+                put,
+                Ok(()) | Err(StoreError::Unreachable { .. } | StoreError::Damaged { .. })
+            );
+            put?;
+            self.put.push(file.file.key.clone());
+        }
+        for file in fresh.iter().chain(changed) {
+            if !file.is_in(self.store)? {
+                return Err(StoreError::Changed {
+                    key: file.file.key.clone(),
+                });
+            }
         }
         if self.withdrawn || self.previous.bytes.as_ref() != Some(&item) {
             self.store
@@ -215,20 +302,28 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Best effort: the error that brought us here is the one to tell, and the next run cleans up all the same.
+    /// Best effort: the error that brought us here is the one to tell, and the next run cleans up all the same. A server
+    /// that does not answer is not asked again for each file.
     fn undo(&self) {
+        let lost =
+            |done: Result<(), StoreError>| matches!(done, Err(StoreError::Unreachable { .. }));
         for key in &self.put {
-            let _ = self.store.delete(key);
+            if lost(self.store.delete(key)) {
+                return;
+            }
         }
         if self.withdrawn && !self.replaced {
             if let Some(bytes) = &self.previous.bytes {
-                let _ = self
-                    .store
-                    .put(&self.keys.item(), bytes.clone(), ContentType::GeoJson);
+                lost(
+                    self.store
+                        .put(&self.keys.item(), bytes.clone(), ContentType::GeoJson),
+                );
             }
         } else if self.withdrawn {
             for key in &self.previous.references {
-                let _ = self.store.delete(key);
+                if lost(self.store.delete(key)) {
+                    return;
+                }
             }
         }
     }
@@ -261,7 +356,7 @@ fn describe(
     asset.extra.insert("file:size".to_owned(), size.into());
     asset
         .extra
-        .insert("file:checksum".to_owned(), hash.multihash().into());
+        .insert(CHECKSUM.to_owned(), hash.multihash().into());
     Ok(())
 }
 

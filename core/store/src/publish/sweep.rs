@@ -1,6 +1,6 @@
 //! What a crash leaves behind, and its removal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,41 @@ use std::time::{Duration, SystemTime};
 use chrono::Utc;
 
 use crate::layout::{self, ResultKeys};
+use crate::object::folder::{Lock, claim};
 use crate::stac::Item;
-use crate::{Store, StoreError};
+use crate::{Entry, Store, StoreError};
 
-/// Removes what crashed writers left: half-written files of a folder (`name#1`, which no listing shows) and tiles that
-/// no item refers to. Only what is older than `age` goes, so that writers at work keep theirs. Returns what was removed.
+/// No writer works this long on one result. Where nothing tells whether a writer lives, only older things go.
+const SURELY_DEAD: Duration = Duration::from_hours(24);
+
+/// Removes all that dead writers left, and nothing of those at work. Returns what was removed.
 ///
-/// A bucket hides its half-written uploads; its own rule for incomplete multipart uploads removes them.
+/// In a folder, that is at once: locks tell who is at work there. A bucket has nothing of the kind, so what lies there
+/// must be a day old.
+///
+/// # Errors
+/// Anything the store says.
+pub fn sweep(store: &Store) -> Result<Vec<String>, StoreError> {
+    let age = match store.local_root() {
+        Some(_) => Duration::ZERO,
+        None => SURELY_DEAD,
+    };
+    sweep_temporary(store, age)
+}
+
+/// Removes what crashed writers left and what is older than `age`: half-written files of a folder (`name#1`, which no
+/// listing shows), unfinished uploads to a bucket, and tiles that no item refers to. Folders in which somebody is writing
+/// are left as they are. Returns what was removed.
+///
+/// A server that does not list unfinished uploads is left alone too; its own rule for incomplete multipart uploads
+/// removes them.
+///
+/// # Errors
+/// [`StoreError::InvalidDocument`] for an item that does not parse; anything the store says.
 pub fn sweep_temporary(store: &Store, age: Duration) -> Result<Vec<String>, StoreError> {
     let mut removed = Vec::new();
     if let Some(root) = store.local_root() {
-        let old = SystemTime::now()
-            .checked_sub(age)
-            .unwrap_or(SystemTime::UNIX_EPOCH);
-        for path in half_written(root, old).map_err(|source| StoreError::from_file(root, source))? {
-            fs::remove_file(&path).map_err(|source| StoreError::from_file(&path, source))?;
+        for path in half_written(root, age).map_err(|source| StoreError::from_file(root, source))? {
             removed.push(
                 path.strip_prefix(root)
                     .unwrap_or(&path)
@@ -32,28 +52,60 @@ pub fn sweep_temporary(store: &Store, age: Duration) -> Result<Vec<String>, Stor
             );
         }
     }
-    for key in unreferenced_tiles(store, age)? {
-        store.delete(&key)?;
-        removed.push(key);
+    removed.append(&mut store.abort_unfinished(Utc::now() - age)?);
+    removed.append(&mut unreferenced_tiles(store, age)?);
+    Ok(removed)
+}
+
+/// Removes the half-written files below a folder, and returns their paths.
+fn half_written(folder: &Path, age: Duration) -> io::Result<Vec<PathBuf>> {
+    let (mut removed, mut files) = (Vec::new(), Vec::new());
+    for entry in unless_gone(fs::read_dir(folder))?.into_iter().flatten() {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            removed.append(&mut half_written(&entry.path(), age)?);
+        } else if kind.is_file() && is_staging_name(&entry.file_name().to_string_lossy()) {
+            files.push(entry.path());
+        }
+    }
+    if files.is_empty() {
+        return Ok(removed);
+    }
+    let lock = claim(folder);
+    let Some(age) = age_under(&lock, age) else {
+        return Ok(removed);
+    };
+    let old = SystemTime::now()
+        .checked_sub(age)
+        .unwrap_or(SystemTime::UNIX_EPOCH);
+    for path in files {
+        // Its writer may have finished it before the lock was ours.
+        let Some(meta) = unless_gone(fs::metadata(&path))? else {
+            continue;
+        };
+        if meta.modified()? <= old && unless_gone(fs::remove_file(&path))?.is_some() {
+            removed.push(path);
+        }
     }
     Ok(removed)
 }
 
-fn half_written(folder: &Path, old: SystemTime) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            found.extend(half_written(&entry.path(), old)?);
-        } else if kind.is_file() && is_staging_name(&entry.file_name().to_string_lossy()) {
-            let modified = entry.metadata()?.modified()?;
-            if modified <= old {
-                found.push(entry.path());
-            }
-        }
+/// How old something has to be to go, given what the lock of its folder says; `None` if it must stay.
+fn age_under(lock: &Lock, age: Duration) -> Option<Duration> {
+    match lock {
+        Lock::Held(_) => Some(age),
+        Lock::Busy => None,
+        Lock::Unsupported => Some(age.max(SURELY_DEAD)),
     }
-    Ok(found)
+}
+
+fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The folder backend writes `name` as `name#1`, `name#2` and so on, and renames it when it is whole.
@@ -62,35 +114,72 @@ fn is_staging_name(name: &str) -> bool {
         .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit()))
 }
 
+/// Removes the tiles that no item refers to, and returns their keys.
 fn unreferenced_tiles(store: &Store, age: Duration) -> Result<Vec<String>, StoreError> {
-    let old = Utc::now() - age;
-    let entries = store.list(layout::layers_folder())?;
-    let mut candidates: BTreeSet<String> = entries
-        .iter()
-        .filter(|entry| layout::is_tiles(&entry.key) && entry.modified <= old)
-        .map(|entry| entry.key.clone())
-        .collect();
-    if candidates.is_empty() {
-        return Ok(Vec::new());
-    }
-    for entry in &entries {
-        let Some(keys) = ResultKeys::from_item(&entry.key) else {
+    let mut removed = Vec::new();
+    for (folder, entries) in by_folder(store.list(layout::layers_folder())?) {
+        if !entries.iter().any(|entry| layout::is_tiles(&entry.key)) {
             continue;
+        }
+        let (_lock, age, entries) = match store.local_root() {
+            // What is listed and read under the lock has no writer who has yet to put the item.
+            Some(root) => {
+                let lock = claim(&root.join(&folder));
+                let Some(age) = age_under(&lock, age) else {
+                    continue;
+                };
+                (Some(lock), age, store.list(&folder)?)
+            }
+            None => (None, age, entries),
         };
-        let Some(bytes) = store.get(&entry.key)? else {
+        let old = Utc::now() - age;
+        let mut tiles: BTreeSet<String> = entries
+            .iter()
+            .filter(|entry| layout::is_tiles(&entry.key) && entry.modified <= old)
+            .map(|entry| entry.key.clone())
+            .collect();
+        if tiles.is_empty() {
             continue;
-        };
-        let item: Item =
-            serde_json::from_slice(&bytes).map_err(|source| StoreError::InvalidDocument {
-                key: entry.key.clone(),
-                kind: "STAC Item",
-                source,
-            })?;
-        for asset in item.assets.values() {
-            if let Some(key) = keys.referred(&asset.href) {
-                candidates.remove(&key);
+        }
+        for entry in &entries {
+            for key in referred_tiles(store, entry)? {
+                tiles.remove(&key);
             }
         }
+        for key in tiles {
+            store.delete(&key)?;
+            removed.push(key);
+        }
     }
-    Ok(candidates.into_iter().collect())
+    Ok(removed)
+}
+
+/// Items refer to files of their own folder only.
+fn by_folder(entries: Vec<Entry>) -> BTreeMap<String, Vec<Entry>> {
+    let mut folders: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for entry in entries {
+        let folder = entry.key.rsplit_once('/').map_or("", |(folder, _)| folder);
+        folders.entry(folder.to_owned()).or_default().push(entry);
+    }
+    folders
+}
+
+fn referred_tiles(store: &Store, entry: &Entry) -> Result<Vec<String>, StoreError> {
+    let Some(keys) = ResultKeys::from_item(&entry.key) else {
+        return Ok(Vec::new());
+    };
+    let Some(bytes) = store.get(&entry.key)? else {
+        return Ok(Vec::new());
+    };
+    let item: Item =
+        serde_json::from_slice(&bytes).map_err(|source| StoreError::InvalidDocument {
+            key: entry.key.clone(),
+            kind: "STAC Item",
+            source,
+        })?;
+    Ok(item
+        .assets
+        .values()
+        .filter_map(|asset| keys.referred(&asset.href))
+        .collect())
 }
