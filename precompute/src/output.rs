@@ -38,10 +38,11 @@ pub(crate) struct MapTiles {
 impl Writers {
     pub(crate) fn create(recipe: &Recipe, grid: &Grid, scratch: &Path) -> Result<Self, TaskError> {
         let writer = |spec: &CogSpec| BlockWriter::create(scratch, grid, spec);
-        let confidence = match recipe.output {
-            Output::Classes(_) | Output::Labels(_) => Some(writer(&percent(recipe))?),
-            _ => None,
-        };
+        let confidence = recipe
+            .output
+            .has_confidence()
+            .then(|| writer(&percent(recipe)))
+            .transpose()?;
         Ok(Self {
             map: writer(&map(recipe))?,
             confidence,
@@ -190,7 +191,7 @@ fn observations(recipe: &Recipe) -> CogSpec {
         scale_offset: None,
         ..percent(recipe)
     };
-    if !matches!(recipe.output, Output::Labels(_)) {
+    if !recipe.output.has_evidence() {
         return count;
     }
     let codes: Vec<String> = EVIDENCE

@@ -80,19 +80,24 @@ impl Renderer<'_> {
                 .collect::<Result<_, TaskError>>()?;
             let filled = fill(&mut image, &bands, pixels);
             if let Some(usable) = usable {
-                for (pixel, place) in view.places().enumerate() {
-                    clear[pixel] |= usable[pixel] && filled[place];
+                let given: Vec<Option<usize>> = view
+                    .places()
+                    .zip(usable)
+                    .map(|(place, usable)| (*usable && filled[place]).then_some(place))
+                    .collect();
+                for (clear, given) in clear.iter_mut().zip(&given) {
+                    *clear |= given.is_some();
                 }
-                let mut codes = Vec::with_capacity(bands.len() * usable.len());
-                for band in &bands {
-                    // As in a season's stack: missing in all bands or in none.
-                    let seen = usable.iter().zip(view.places());
-                    codes.extend(seen.map(|(usable, place)| {
-                        let there = *usable && bands.iter().all(|b| !b[place].is_nan());
-                        if there { encode(band[place]) } else { MISSING }
-                    }));
-                }
-                scene.sanity.look(&self.recipe.bands, &codes, usable.len());
+                let codes: Vec<u16> = bands
+                    .iter()
+                    .flat_map(|band| {
+                        given
+                            .iter()
+                            .map(|g| g.map_or(MISSING, |at| encode(band[at])))
+                    })
+                    .collect();
+                let names = &self.recipe.bands;
+                scene.sanity.look(names, &codes, block.pixels());
             }
         }
         let seen = network.probabilities(&image, view.grid.height, view.grid.width)?;

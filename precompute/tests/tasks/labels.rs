@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use geocrop_precompute::{LabelError, Progress, Published, Recipe, Target, Task, TaskError};
+use geocrop_precompute::{
+    LabelError, Outcome, Progress, Published, Recipe, Target, Task, TaskError,
+};
 use geocrop_raster::{
     Aoi, AoiLimits, BlockWriter, Bounds, CogSpec, Crs, Grid, Projection, RasterReader, Resampling,
     Window, write_plain,
@@ -535,4 +537,67 @@ fn blocks_of_labels_are_the_same_in_any_size() {
         std::fs::read(bench.store.path().join(key)).unwrap()
     };
     assert_eq!(bytes(128), bytes(2048));
+}
+
+#[test]
+fn filters_change_the_classes_and_leave_their_evidence_and_the_map_can_be_made_again() {
+    let folder = Folder::new();
+    for date in 0..5 {
+        folder.labels(&format!("2020010{}.tif", date + 1), &grid(), |y, x| {
+            label(date, y, x)
+        });
+    }
+    let file = project().join("recipes/dynamic-world.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let filtered = text.replacen("[[legend]]", "[post]\nmajority = 3\n\n[[legend]]", 1);
+    let filtered = Arc::new(Recipe::parse(&filtered, "filtered").unwrap());
+    let (plain, filtered) = (
+        make(&folder.task(&recipe("dynamic-world"))),
+        make(&folder.task(&filtered)),
+    );
+    assert_ne!(plain.map, filtered.map);
+    assert_eq!(plain.evidence, filtered.evidence);
+    assert_eq!(plain.count, filtered.count);
+    for layer in [plain, filtered] {
+        let key = &layer.published.item_key;
+        let again = layer.bench.engine.reproduce(key, &Progress::new()).unwrap();
+        assert_eq!(again.difference, None);
+    }
+}
+
+#[test]
+fn a_large_area_of_labels_is_cut_and_its_tiles_add_up() {
+    let folder = Folder::new();
+    let wide = Grid {
+        width: 160,
+        height: 120,
+        x0: grid().x0 - 500.0,
+        y0: grid().y0 + 400.0,
+        ..grid()
+    };
+    for date in 0..5 {
+        folder.labels(&format!("2020010{}.tif", date + 1), &wide, |y, x| {
+            label(date, y, x)
+        });
+    }
+    let task = folder.task(&recipe("dynamic-world"));
+    let whole = make(&task);
+    let cut = Bench::with(|options| options.tile_pixels = 32);
+    let tiles = cut.engine.split(&task).unwrap();
+    assert!(tiles.len() > 1);
+    for tile in &tiles {
+        cut.make(tile);
+    }
+    let Outcome::Done(mosaic) = cut.engine.mosaic(&task, &Progress::new()).unwrap() else {
+        panic!("all tiles are there");
+    };
+    assert_eq!(
+        mosaic.statistics.classes,
+        whole.published.statistics.classes
+    );
+    let (sum, one) = (
+        mosaic.statistics.doubtful.unwrap(),
+        whole.published.statistics.doubtful.unwrap(),
+    );
+    assert!((sum.thin_ha - one.thin_ha).abs() < 1e-6 && (sum.tie_ha - one.tie_ha).abs() < 1e-6);
 }
