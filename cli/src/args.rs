@@ -63,6 +63,16 @@ Example:
 The stack is uint16 [y, x, band, date]. Writes gm.npy [y, x, band], emad.npy, smad.npy and bcmad.npy
 [y, x] as float32 (NaN where nothing was seen), and count.npy [y, x] as uint16.")]
     Composite(Composite),
+    /// Classify a scene with Dynamic World's network.
+    #[command(after_help = "\
+Example:
+  geocrop network --model dynamic-world --scene scene.npy --out probabilities.npy
+
+The scene is uint16 [y, x, 9] in units of 1e-4 reflectance, 65535 for no data; the bands are B02, B03,
+B04, B05, B06, B07, B08, B11 and B12. Writes float32 [y, x, 9], NaN where there is no data; the classes
+are water, trees, grass, flooded vegetation, crops, shrub and scrub, built, bare, snow and ice.
+`geocrop data pull dynamic-world` fetches the network.")]
+    Network(Network),
     /// Build the static site, or show one that is built.
     #[command(subcommand)]
     Site(Site),
@@ -217,6 +227,25 @@ pub(crate) struct Composite {
     /// Threads [default: all].
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Network {
+    /// `dynamic-world`, or a folder with the network as TensorFlow saved it.
+    #[arg(long, default_value = "dynamic-world")]
+    pub(crate) model: String,
+    /// Scene, uint16 [y, x, 9].
+    #[arg(long)]
+    pub(crate) scene: PathBuf,
+    /// Probabilities, float32 [y, x, 9].
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Threads [default: all].
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print what was found as one JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,14 +9,13 @@ use crate::args::DataPull;
 use crate::config::{Config, cache_dir};
 use crate::progress;
 
+/// The data set with the network that classifies scenes.
+const NETWORK: &str = "dynamic-world";
+
 fn datasets(config: &Config) -> Result<Datasets> {
     let mirror = config.get("data_mirror");
     let mirror = (!mirror.is_empty()).then(|| PathBuf::from(mirror));
-    Ok(Datasets::read(
-        &config.path("datasets"),
-        cache_dir().join("datasets"),
-        mirror,
-    )?)
+    Ok(Datasets::read(&config.path("datasets"), folder(), mirror)?)
 }
 
 pub(crate) fn pull(args: &DataPull, config: &Config) -> Result<()> {
@@ -64,6 +63,19 @@ pub(crate) fn list(config: &Config) -> Result<()> {
             set.bytes() as f64 / 1e3,
             set.title
         ));
+    }
+    Ok(())
+}
+
+/// The folder in which data sets lie once they were fetched.
+pub(crate) fn folder() -> PathBuf {
+    cache_dir().join("datasets")
+}
+
+/// Takes the network from the mirror, if there is one: from upstream it is only fetched when asked for.
+pub(crate) fn fetch_network(config: &Config) -> Result<()> {
+    if !config.get("data_mirror").is_empty() {
+        datasets(config)?.pull(NETWORK, &|_, _| {})?;
     }
     Ok(())
 }

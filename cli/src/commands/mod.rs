@@ -5,6 +5,7 @@ mod composite;
 mod data;
 mod demo;
 mod doctor;
+mod network;
 mod precompute;
 mod predict;
 mod site;
@@ -26,6 +27,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Composite(args) => composite::run(&args),
+        Command::Network(args) => network::run(&args, &config),
         Command::Site(Site::Build(args)) => site::build(&args, config),
         Command::Site(Site::Serve(args)) => site::serve(&args, config),
         Command::Api(args) => api::run(&args, config),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests may
 
 mod bad_input;
+mod network;
 mod real_scenes;
 mod support;
 mod usage;

@@ -11,6 +11,7 @@ fn every_command_has_help_with_an_example() {
         vec!["train"],
         vec!["predict"],
         vec!["composite"],
+        vec!["network"],
         vec!["site", "build"],
         vec!["site", "serve"],
         vec!["api"],
