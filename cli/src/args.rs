@@ -82,6 +82,16 @@ A map is an item's key in the store, an item's JSON file, or a GeoTIFF of uint8 
 the same legend. They are compared where both lie, on the grid of A; hectares are those of that
 grid, so it must be an equal-area or UTM one.")]
     Diff(Diff),
+    /// Classify a scene with Dynamic World's network.
+    #[command(after_help = "\
+Example:
+  geocrop network --model dynamic-world --scene scene.npy --out probabilities.npy
+
+The scene is uint16 [y, x, 9] in units of 1e-4 reflectance, 65535 for no data; the bands are B02, B03,
+B04, B05, B06, B07, B08, B11 and B12. Writes float32 [y, x, 9], NaN where there is no data; the classes
+are water, trees, grass, flooded vegetation, crops, shrub and scrub, built, bare, snow and ice.
+`geocrop data pull dynamic-world` fetches the network.")]
+    Network(Network),
     /// Build the static site, or show one that is built.
     #[command(subcommand)]
     Site(Site),
@@ -281,6 +291,25 @@ pub(crate) struct Diff {
     #[arg(long)]
     pub(crate) exit_code: bool,
     /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Network {
+    /// `dynamic-world`, or a folder with the network as TensorFlow saved it.
+    #[arg(long, default_value = "dynamic-world")]
+    pub(crate) model: String,
+    /// Scene, uint16 [y, x, 9].
+    #[arg(long)]
+    pub(crate) scene: PathBuf,
+    /// Probabilities, float32 [y, x, 9].
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Threads [default: all].
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print what was found as one JSON document on stdout.
     #[arg(long)]
     pub(crate) json: bool,
 }

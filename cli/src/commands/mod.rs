@@ -6,6 +6,7 @@ mod data;
 mod demo;
 mod diff;
 mod doctor;
+mod network;
 mod precompute;
 mod predict;
 mod reproduce;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Predict(args) => predict::run(&args),
         Command::Composite(args) => composite::run(&args),
         Command::Diff(args) => diff::run(&args, config),
+        Command::Network(args) => network::run(&args, &config),
         Command::Site(Site::Build(args)) => site::build(&args, config),
         Command::Site(Site::Serve(args)) => site::serve(&args, config),
         Command::Api(args) => api::run(&args, config),

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod diff;
+mod network;
 mod planning;
 mod real_scenes;
 mod support;

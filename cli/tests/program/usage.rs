@@ -13,6 +13,7 @@ fn every_command_has_help_with_an_example() {
         vec!["predict"],
         vec!["composite"],
         vec!["diff"],
+        vec!["network"],
         vec!["site", "build"],
         vec!["site", "serve"],
         vec!["api"],

@@ -118,14 +118,18 @@ mod tests {
             height: 1,
             width: values.len(),
         };
-        [Instructions::Portable, Instructions::detect()]
-            .map(|instructions| {
-                let mut out = vec![0.0; bands.len()];
-                let mut scratch = Buffer::zeros(values.len().next_multiple_of(16));
-                image.normalise(instructions, (0, 0), &mut scratch, &mut out);
-                out.chunks(BANDS.len()).map(|pixel| pixel[band]).collect()
-            })
-            .to_vec()
+        [
+            Instructions::Portable,
+            Instructions::Wide,
+            Instructions::detect(),
+        ]
+        .map(|instructions| {
+            let mut out = vec![0.0; bands.len()];
+            let mut scratch = Buffer::zeros(values.len().next_multiple_of(16));
+            image.normalise(instructions, (0, 0), &mut scratch, &mut out);
+            out.chunks(BANDS.len()).map(|pixel| pixel[band]).collect()
+        })
+        .to_vec()
     }
 
     #[test]

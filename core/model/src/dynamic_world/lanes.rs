@@ -1,15 +1,15 @@
-//! Numbers side by side: the few vector operations that the kernels are written in, once for every
-//! processor and once for those with AVX2 and FMA ([`super::x86`]).
+//! Numbers side by side: the few vector operations that the kernels are written in.
 //!
-//! A [`Kernel`] is written against [`Lanes`] and handed to [`Instructions::run`], which compiles it
-//! for the instruction set that the processor was found to have. All of a kernel must be inlined into
-//! that one function, hence the attributes.
+//! A vector is an array, and an operation a loop over it; the compiler makes one instruction of each
+//! loop, of whatever width it may use. A [`Kernel`] is written against [`Lanes`] and handed to
+//! [`Instructions::run`], which holds it compiled for each instruction set and calls the one that the
+//! processor was found to have. All of a kernel must be inlined there, hence the attributes.
 #![expect(
     clippy::inline_always,
     reason = "a kernel that is not inlined is not compiled for the instruction set it was chosen for"
 )]
 
-/// Vectors of float32 and what kernels do with them. Slices that are too short panic.
+/// What kernels do with vectors of float32. Slices that are too short panic.
 pub(super) trait Lanes: Copy {
     type Vector: Copy;
     /// Numbers in a vector.
@@ -24,7 +24,9 @@ pub(super) trait Lanes: Copy {
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The smaller; `b` where either is NaN. (What `f32::min` does takes more instructions.)
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The larger; `b` where either is NaN.
     fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a * b + c`, rounded once where the processor can.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
@@ -39,120 +41,140 @@ pub(super) trait Kernel {
     fn run<L: Lanes>(self, lanes: L);
 }
 
-/// The bits of sqrt(1/2), below which [`Lanes::split`] takes the next lower power of two.
-pub(super) const SQRT_HALF: i32 = 0x3f35_04f3;
-
 /// The instruction set that kernels are compiled for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Instructions {
     /// What every processor has.
     Portable,
+    /// The same in vectors as wide as there are: what AVX-512 computes, on processors without it.
+    #[cfg(test)]
+    Wide,
     #[cfg(target_arch = "x86_64")]
     Avx2(super::x86::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(super::x86::Avx512),
 }
 
 impl Instructions {
     /// The best that this processor has.
     pub(super) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(avx2) = super::x86::Avx2::detect() {
-            return Self::Avx2(avx2);
+        {
+            if let Some(avx512) = super::x86::Avx512::detect() {
+                return Self::Avx512(avx512);
+            }
+            if let Some(avx2) = super::x86::Avx2::detect() {
+                return Self::Avx2(avx2);
+            }
         }
         Self::Portable
     }
 
     pub(super) fn run<K: Kernel>(self, kernel: K) {
         match self {
-            Self::Portable => kernel.run(Portable),
+            Self::Portable => kernel.run(Vectors::<8, false>),
+            #[cfg(test)]
+            Self::Wide => kernel.run(Vectors::<16, false>),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.run(kernel),
         }
     }
 }
 
-/// Arrays, which the compiler turns into whatever vectors it may use.
+/// Vectors of `N` numbers. `FUSED` says that the processor multiplies and adds in one step; where it
+/// does not, asking for that would call a library function for each number.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Portable;
+pub(super) struct Vectors<const N: usize, const FUSED: bool>;
 
-const COUNT: usize = 8;
+/// The bits of sqrt(1/2), below which [`Lanes::split`] takes the next lower power of two.
+const SQRT_HALF: i32 = 0x3f35_04f3;
 
 #[inline(always)]
-fn each(mut a: [f32; COUNT], b: [f32; COUNT], f: impl Fn(f32, f32) -> f32) -> [f32; COUNT] {
+fn each<const N: usize>(mut a: [f32; N], b: [f32; N], f: impl Fn(f32, f32) -> f32) -> [f32; N] {
     for (a, b) in a.iter_mut().zip(b) {
         *a = f(*a, b);
     }
     a
 }
 
-impl Lanes for Portable {
-    type Vector = [f32; COUNT];
-    const COUNT: usize = COUNT;
+impl<const N: usize, const FUSED: bool> Lanes for Vectors<N, FUSED> {
+    type Vector = [f32; N];
+    const COUNT: usize = N;
 
     #[inline(always)]
-    fn splat(self, value: f32) -> Self::Vector {
-        [value; COUNT]
+    fn splat(self, value: f32) -> [f32; N] {
+        [value; N]
     }
 
     #[inline(always)]
-    fn load(self, from: &[f32]) -> Self::Vector {
-        let mut vector = [0.0; COUNT];
-        vector.copy_from_slice(&from[..COUNT]);
+    fn load(self, from: &[f32]) -> [f32; N] {
+        let mut vector = [0.0; N];
+        vector.copy_from_slice(&from[..N]);
         vector
     }
 
     #[inline(always)]
-    fn store(self, vector: Self::Vector, to: &mut [f32]) {
-        to[..COUNT].copy_from_slice(&vector);
+    fn store(self, vector: [f32; N], to: &mut [f32]) {
+        to[..N].copy_from_slice(&vector);
     }
 
     #[inline(always)]
-    fn prefetch(self, _from: &[f32]) {}
+    fn prefetch(self, from: &[f32]) {
+        #[cfg(target_arch = "x86_64")]
+        super::x86::prefetch(from);
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = from;
+    }
 
     #[inline(always)]
-    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+    fn add(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
         each(a, b, |a, b| a + b)
     }
 
     #[inline(always)]
-    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+    fn sub(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
         each(a, b, |a, b| a - b)
     }
 
     #[inline(always)]
-    fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+    fn mul(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
         each(a, b, |a, b| a * b)
     }
 
     #[inline(always)]
-    fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+    fn div(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
         each(a, b, |a, b| a / b)
     }
 
     #[inline(always)]
-    fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        each(a, b, f32::min)
+    fn min(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
+        each(a, b, |a, b| if a < b { a } else { b })
     }
 
     #[inline(always)]
-    fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        each(a, b, f32::max)
+    fn max(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
+        each(a, b, |a, b| if a > b { a } else { b })
     }
 
     #[inline(always)]
-    fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
-        // f32::mul_add would call a library function for each number here.
-        self.add(self.mul(a, b), c)
+    fn mul_add(self, a: [f32; N], b: [f32; N], mut c: [f32; N]) -> [f32; N] {
+        for ((a, b), c) in a.into_iter().zip(b).zip(&mut c) {
+            *c = if FUSED { a.mul_add(b, *c) } else { a * b + *c };
+        }
+        c
     }
 
     #[inline(always)]
-    fn scale(self, value: Self::Vector, shifted: Self::Vector) -> Self::Vector {
+    fn scale(self, value: [f32; N], shifted: [f32; N]) -> [f32; N] {
         each(value, shifted, |value, shifted| {
             f32::from_bits(value.to_bits().wrapping_add(shifted.to_bits() << 23))
         })
     }
 
     #[inline(always)]
-    fn split(self, value: Self::Vector) -> (Self::Vector, Self::Vector) {
+    fn split(self, value: [f32; N]) -> ([f32; N], [f32; N]) {
         let (mut mantissa, mut exponent) = (value, value);
         for (m, e) in mantissa.iter_mut().zip(&mut exponent) {
             let bits = m.to_bits() as i32;

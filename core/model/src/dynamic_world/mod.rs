@@ -12,7 +12,7 @@
 //!   goes by rows: a row of the image lets each layer make one of its own, and a layer keeps only the
 //!   rows that the next one still looks back on (`tile`, `block`, `rows`).
 //! - Dense layers are matrix products whose sums get their activation before they leave the registers
-//!   (`pointwise`); the kernels are written once for vectors of any kind (`lanes`).
+//!   (`pointwise`); the kernels are written once and compiled for each instruction set (`lanes`).
 //! - The last layer is applied before resizing, not after (`head`).
 //!
 //! How an image is cut has no influence on a single bit of the result: a pixel is made by the same
@@ -290,8 +290,33 @@ impl Tiling {
 }
 
 #[cfg(test)]
+#[path = "../../tests/network_behaviour/bundle.rs"]
+mod bundle;
+
+#[cfg(test)]
 mod tests {
-    use super::{CLASSES, Tiling, legend};
+    use super::bundle::{Numbers, untrained, write};
+    use super::lanes::Instructions;
+    use super::{BANDS, CLASSES, Network, Tiling, legend};
+
+    #[test]
+    fn vectors_of_every_kind_give_the_same_probabilities() {
+        let files = write(&untrained(11), true);
+        let mut network = Network::from_bytes(&files.index, &files.data).unwrap();
+        let (height, width) = (17, 38);
+        let mut numbers = Numbers(4);
+        let bands: Vec<f32> = (0..height * width * BANDS.len())
+            .map(|_| numbers.between(0.0, 4000.0))
+            .collect();
+        let best = network.probabilities(&bands, height, width).unwrap();
+        for instructions in [Instructions::Portable, Instructions::Wide] {
+            network.instructions = instructions;
+            let found = network.probabilities(&bands, height, width).unwrap();
+            for (found, best) in found.iter().zip(&best) {
+                assert!((found - best).abs() < 1e-5, "{instructions:?}");
+            }
+        }
+    }
 
     #[test]
     fn an_image_is_cut_for_its_threads_but_not_into_slivers() {

@@ -99,8 +99,13 @@ struct Product<'a> {
 impl Kernel for Product<'_> {
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
-        // Twelve sums in sixteen registers: the others hold two vectors of weights and an input.
-        self.chunks::<L, 6, 2>(lanes);
+        // Twelve sums at a time. Of sixteen registers the others hold two vectors of weights and an
+        // input.
+        if L::COUNT == PANEL {
+            self.chunks::<L, 12, 1>(lanes);
+        } else {
+            self.chunks::<L, 6, 2>(lanes);
+        }
     }
 }
 
@@ -135,7 +140,7 @@ impl Product<'_> {
         panel: usize,
         first: usize,
     ) {
-        const { assert!(VECTORS * L::COUNT == PANEL) };
+        assert_eq!(VECTORS * L::COUNT, PANEL, "a panel is whole vectors");
         let weights = self.weights;
         let bias = &weights.bias[panel * PANEL..][..PANEL];
         let mut sums = [[lanes.splat(0.0); VECTORS]; PIXELS];

@@ -1,19 +1,14 @@
-//! [`Lanes`] for x86-64 processors with AVX2 and FMA.
+//! The instruction sets of x86-64 processors that kernels are compiled for, and the proof that this
+//! processor has them.
 #![expect(
     unsafe_code,
-    reason = "instructions that not every processor has can only be called so; a value of `Avx2` is \
-              the proof that this one has them"
+    reason = "code for instructions that not every processor has can only be called so"
 )]
 #![expect(clippy::inline_always, reason = "see `lanes`")]
 
-use std::arch::x86_64::{
-    __m256, _MM_HINT_T0, _mm_prefetch, _mm256_add_epi32, _mm256_add_ps, _mm256_castps_si256,
-    _mm256_castsi256_ps, _mm256_cvtepi32_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_slli_epi32, _mm256_srai_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
-};
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-use super::lanes::{Kernel, Lanes, SQRT_HALF};
+use super::lanes::{Kernel, Vectors};
 
 /// The proof that this processor has AVX2 and FMA: only [`Avx2::detect`] makes one.
 #[derive(Debug, Clone, Copy)]
@@ -27,106 +22,36 @@ impl Avx2 {
 
     pub(super) fn run<K: Kernel>(self, kernel: K) {
         #[target_feature(enable = "avx2,fma")]
-        fn compiled<K: Kernel>(lanes: Avx2, kernel: K) {
-            kernel.run(lanes);
+        fn compiled<K: Kernel>(kernel: K) {
+            kernel.run(Vectors::<8, true>);
         }
         // SAFETY: `self` proves that the processor has both features.
-        unsafe { compiled(self, kernel) }
+        unsafe { compiled(kernel) }
     }
 }
 
-impl Lanes for Avx2 {
-    type Vector = __m256;
-    const COUNT: usize = 8;
+/// The proof that this processor has AVX-512: only [`Avx512::detect`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Avx512(());
 
-    #[inline(always)]
-    fn splat(self, value: f32) -> __m256 {
-        // SAFETY: `self` proves that the processor has AVX.
-        unsafe { _mm256_set1_ps(value) }
+impl Avx512 {
+    pub(super) fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx512f").then_some(Self(()))
     }
 
-    #[inline(always)]
-    fn load(self, from: &[f32]) -> __m256 {
-        let from = &from[..Self::COUNT];
-        // SAFETY: `self` proves that the processor has AVX; eight numbers can be read, and the
-        // instruction asks for no alignment.
-        unsafe { _mm256_loadu_ps(from.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn store(self, vector: __m256, to: &mut [f32]) {
-        let to = &mut to[..Self::COUNT];
-        // SAFETY: `self` proves that the processor has AVX; eight numbers can be written, and the
-        // instruction asks for no alignment.
-        unsafe { _mm256_storeu_ps(to.as_mut_ptr(), vector) }
-    }
-
-    #[inline(always)]
-    fn prefetch(self, from: &[f32]) {
-        // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
-    }
-
-    #[inline(always)]
-    fn add(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: `self` proves that the processor has AVX.
-        unsafe { _mm256_add_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn sub(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: `self` proves that the processor has AVX.
-        unsafe { _mm256_sub_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn mul(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: `self` proves that the processor has AVX.
-        unsafe { _mm256_mul_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn div(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: `self` proves that the processor has AVX.
-        unsafe { _mm256_div_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn min(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: `self` proves that the processor has AVX.
-        unsafe { _mm256_min_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn max(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: `self` proves that the processor has AVX.
-        unsafe { _mm256_max_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
-        // SAFETY: `self` proves that the processor has FMA.
-        unsafe { _mm256_fmadd_ps(a, b, c) }
-    }
-
-    #[inline(always)]
-    fn scale(self, value: __m256, shifted: __m256) -> __m256 {
-        // SAFETY: `self` proves that the processor has AVX2.
-        unsafe {
-            let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(shifted));
-            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(value), power))
+    pub(super) fn run<K: Kernel>(self, kernel: K) {
+        #[target_feature(enable = "avx512f")]
+        fn compiled<K: Kernel>(kernel: K) {
+            kernel.run(Vectors::<16, true>);
         }
+        // SAFETY: `self` proves that the processor has the feature.
+        unsafe { compiled(kernel) }
     }
+}
 
-    #[inline(always)]
-    fn split(self, value: __m256) -> (__m256, __m256) {
-        // SAFETY: `self` proves that the processor has AVX2.
-        unsafe {
-            let bits = _mm256_castps_si256(value);
-            let above = _mm256_sub_epi32(bits, _mm256_set1_epi32(SQRT_HALF));
-            let power = _mm256_srai_epi32::<23>(above);
-            let mantissa = _mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(power));
-            (_mm256_castsi256_ps(mantissa), _mm256_cvtepi32_ps(power))
-        }
-    }
+/// Asks for the cache line of the first number.
+#[inline(always)]
+pub(super) fn prefetch(from: &[f32]) {
+    // SAFETY: every x86-64 processor has the instruction, which reads nothing and cannot fail.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
 }
