@@ -225,6 +225,49 @@ fn an_area_page_tells_everything_about_its_layer() {
 }
 
 #[test]
+fn several_years_of_a_layer_stand_side_by_side_and_the_earlier_ones_are_folded() {
+    let site = Site::new();
+    let mut links = Vec::new();
+    for (year, crops) in [("2019", 5.0), ("2020", 6.5), ("2021", 7.68)] {
+        let folder = format!("store/layers/cropland/{year}");
+        let mut item = item();
+        item["properties"]["geocrop:period"] = json!(year);
+        let mut statistics = statistics();
+        statistics["classes"][1]["hectares"] = json!(crops);
+        statistics["doubtful"] = json!({ "thin_ha": 3.072, "tie_ha": 0.0 });
+        site.write(&format!("{folder}/valley.json"), &item.to_string());
+        site.write(
+            &format!("{folder}/valley.stats.json"),
+            &statistics.to_string(),
+        );
+        let map = site.path("store/layers/cropland/2021/valley.tif");
+        if year != "2021" {
+            std::fs::copy(map, site.path(&format!("{folder}/valley.tif"))).unwrap();
+            site.write(&format!("{folder}/valley.ab12.pmtiles"), "tiles");
+        }
+        links.push(json!({ "rel": "item", "href": format!("./{year}/valley.json") }));
+    }
+    site.write(
+        "store/layers/cropland/collection.json",
+        &json!({ "title": "Cropland", "links": links }).to_string(),
+    );
+    site.build().unwrap();
+    let html = site.read("out/areas/valley/index.html");
+    let at = |text: &str| {
+        html.find(text)
+            .unwrap_or_else(|| panic!("{text} is missing in:\n{html}"))
+    };
+    // The newest year, then all years together, then the others behind a fold.
+    assert!(at("id=\"cropland-2021\"") < at("Cropland, 2019 to 2021</h3>"));
+    assert!(at("Cropland, 2019 to 2021</h3>") < at("2 earlier years"));
+    assert!(at("2 earlier years") < at("id=\"cropland-2020\""));
+    assert!(at("id=\"cropland-2020\"") < at("id=\"cropland-2019\""));
+    at("<td class=\"number\">5.0</td><td class=\"number\">6.5</td><td class=\"number\">7.7</td>");
+    at("<dt>Thin evidence</dt><dd>10.0 %</dd>");
+    assert_eq!(html.matches("<summary>").count(), 4);
+}
+
+#[test]
 fn synthetic_layers_are_marked_wherever_they_are_shown() {
     let site = Site::new();
     site.build().unwrap();
