@@ -10,6 +10,7 @@
 //! coordinates are always x (or longitude) first, and missing data in `f32` arrays is NaN.
 
 pub mod aoi;
+mod cog;
 mod crs;
 mod error;
 mod ffi;
@@ -17,6 +18,7 @@ mod grid;
 mod image;
 mod location;
 mod picture;
+mod plain;
 mod read;
 mod setup;
 mod stats;
@@ -29,8 +31,9 @@ pub use crs::{Crs, Projection};
 pub use error::{RasterError, Result};
 pub use grid::{Bounds, Grid, Window};
 pub use picture::picture_png;
+pub use plain::{PlainSample, write_plain};
 pub use read::{BandInfo, RasterInfo, RasterReader, Resampling};
 pub use setup::configure;
 pub use stats::{histogram, sample};
 pub use tiles::{TILE_SIZE, TileReport, TileResampling, TileSpec, write_pmtiles};
-pub use write::{BlockWriter, CogSpec, Overviews, Palette, PlainSample, write_plain};
+pub use write::{BlockWriter, CogSpec, Overviews, Palette};
