@@ -173,7 +173,11 @@ fn blocks_and_areas_cut_anywhere_have_the_very_classes_of_the_whole() {
     let counts = plane(&large, "whole-observations.tif", 1, &grid);
     assert!(counts.iter().any(|n| (*n - 1.0).abs() < 0.1));
     let classes = plane(&large, "whole.tif", 1, &grid);
-    assert!(classes.iter().any(|class| *class != classes[[0, 0]]));
+    assert!(
+        classes
+            .iter()
+            .any(|class| (*class - classes[[0, 0]]).abs() > 0.5)
+    );
 
     // It begins at another parity of rows and columns.
     let part = grid.sub(Window {
