@@ -410,6 +410,9 @@ mod tests {
         assert!(part.bilinear(1.2, 0.9).is_nan(), "under the missing pixel");
         assert!((part.nearest(0.2, 1.7) - 3.0).abs() < 1e-6);
         assert!(part.nearest(2.0, 1.0).is_nan(), "beyond the edge");
-        assert!((part.bilinear(0.1, 1.9) - 3.0).abs() < 1e-6, "in the corner");
+        assert!(
+            (part.bilinear(0.1, 1.9) - 3.0).abs() < 1e-6,
+            "in the corner"
+        );
     }
 }
