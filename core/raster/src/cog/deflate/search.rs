@@ -101,9 +101,15 @@ mod tests {
 
     #[test]
     fn what_was_seen_far_away_is_found_and_nothing_else() {
-        // A row of numbers that do not repeat, but for twenty of them.
-        let mut pixels: Vec<u8> = (0..3000_u32)
-            .map(|n| (n.wrapping_mul(2_654_435_761) >> 23) as u8)
+        // Numbers that do not repeat, but for twenty of them.
+        let mut state = 1_u64;
+        let mut pixels: Vec<u8> = (0..3000)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (state >> 33) as u8
+            })
             .collect();
         pixels.copy_within(100..120, 2000);
         let mut search = Search::new();
