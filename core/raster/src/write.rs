@@ -43,7 +43,7 @@ pub enum Overviews {
 /// What a COG of `uint8` holds, besides its pixels.
 #[derive(Debug, Clone)]
 pub struct CogSpec {
-    /// One to four. Three without names are a picture in red, green and blue.
+    /// One to sixteen. Three without names are a picture in red, green and blue.
     pub bands: usize,
     /// What each band holds, kept as GDAL's band descriptions: one for each band, or none at all.
     pub band_names: Vec<String>,
@@ -92,9 +92,9 @@ impl CogSpec {
 
     fn check(&self) -> Result<()> {
         let names = self.band_names.len();
-        let reason = if !(1..=4).contains(&self.bands) {
+        let reason = if !(1..=MOST_BANDS).contains(&self.bands) {
             format!(
-                "it has {} bands, and one to four can be written",
+                "it has {} bands, and one to {MOST_BANDS} can be written",
                 self.bands
             )
         } else if names != 0 && names != self.bands {
@@ -107,6 +107,9 @@ impl CogSpec {
         Err(RasterError::Spec { reason })
     }
 }
+
+/// A pixel of all bands lies together in the file: with more of them, reading one would read too much.
+const MOST_BANDS: usize = 16;
 
 /// Bytes of the finished file that are written at a time.
 const BUFFER: usize = 1 << 20;
