@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::labels::{EVIDENCE, OBSERVATION_BANDS};
 use crate::models::ModelIdentity;
 use crate::output::Files;
-use crate::post::Report;
+use crate::post::{PolygonFile, Report};
 use crate::prepare::PreparedSeason;
 use crate::recipe::{Method, Output, Recipe};
 use crate::statistics::{MapClass, classes};
@@ -29,7 +29,7 @@ pub(crate) struct Facts<'a> {
     /// What post-processing did.
     pub(crate) post: &'a Report,
     /// The polygon files of the recipe's masks.
-    pub(crate) polygons: &'a [String],
+    pub(crate) polygons: &'a [PolygonFile],
     /// What a person should know about the result.
     pub(crate) notes: Vec<String>,
 }

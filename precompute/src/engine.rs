@@ -172,7 +172,7 @@ impl Engine {
     ) -> Result<Outcome, TaskError> {
         let scratch = Scratch::new(&self.options.scratch)?;
         let begun = cpu_seconds();
-        let result = self.render(task, planned, scratch.path(), progress)?;
+        let result = Self::render(task, planned, scratch.path(), progress)?;
         let mapped = cpu_seconds();
         let files = result
             .map
@@ -227,7 +227,6 @@ impl Engine {
 
     /// Makes every block of a task.
     fn render(
-        &self,
         task: &Task,
         planned: &Planned,
         scratch: &Path,
@@ -244,7 +243,7 @@ impl Engine {
             .map(|season| prepare::season(recipe, season, source, rendered))
             .collect::<Result<Vec<PreparedSeason>, _>>()?;
         let rasters = prepare::layers(recipe, &inputs.rasters)?;
-        let masks = Masks::open(recipe, &inputs.polygons, self.options.datasets.as_deref())?;
+        let masks = Masks::open(recipe, &inputs.polygons)?;
         let model: Option<Model> = match (&recipe.output, &planned.trained) {
             (Output::Classes(classes), Some(Trained::Trees(file))) => {
                 Some(file.load(recipe, classes)?)

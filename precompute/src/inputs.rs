@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use geocrop_source::{Ancillary, Kind, LABEL, Query, Scene, Source};
 use serde::{Deserialize, Serialize};
 
+use crate::post::PolygonFile;
 use crate::recipe::{DEVIATIONS, Period, Recipe, Season};
 use crate::{Progress, TaskError};
 
@@ -19,9 +20,9 @@ pub(crate) struct Inputs {
     pub(crate) seasons: Vec<SeasonInputs>,
     /// Rasters that hold for the whole period.
     pub(crate) rasters: BTreeMap<String, Ancillary>,
-    /// The sha256 of each polygon file of the recipe's masks, in their order.
+    /// The polygon files of the recipe's masks, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) polygons: Vec<String>,
+    pub(crate) polygons: Vec<PolygonFile>,
 }
 
 /// What one season's composite is made of.

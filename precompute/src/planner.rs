@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use geocrop_raster::Window;
+use geocrop_raster::{Grid, Window};
 use geocrop_source::{Kind, Query, Scene, Source};
 use geocrop_store::ResultKeys;
 use geocrop_store::stac::Item;
@@ -251,10 +251,17 @@ impl<'a> Planner<'a> {
         let frame = Frame::new(&task.recipe.post, &task.aoi, &plan::grid(task)?)?;
         let bbox = frame.rendered.lonlat_bounds()?;
         let datasets = self.engine.options().datasets.as_deref();
-        let polygons = post::hash_polygons(&task.recipe.post, datasets)?;
+        let polygons = post::find_polygons(&task.recipe.post, datasets)?;
         let (searches, source) = (&mut self.searches, &*task.source);
         let whole = match task.target {
-            Target::Tile(_) => task.aoi.lonlat_bounds(),
+            Target::Tile(_) => {
+                // One question for all tiles; the margin of a filter reaches beyond the area.
+                let recipe = &task.recipe;
+                let bounds = task.aoi.bounds_in(recipe.crs)?;
+                let all = Grid::covering(recipe.crs, recipe.resolution, bounds)?;
+                let frame = Frame::new(&recipe.post, &task.aoi, &all)?;
+                frame.rendered.lonlat_bounds()?
+            }
             _ => bbox,
         };
         let mut inputs = Inputs::find(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use geocrop_raster::{RasterReader, Resampling};
 use geocrop_store::stac::{Asset, Item};
-use geocrop_store::{ResultKeys, Store};
+use geocrop_store::{ContentType, ResultKeys, Store};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -101,7 +101,8 @@ impl Engine {
             }
         }
         if difference.is_none() {
-            match first_difference(&bytes, &again.store().get(&planned.keys.item())?) {
+            let item = again.store().get(&planned.keys.item())?;
+            match first_difference(&bytes, item.as_deref()) {
                 None => same.push("item".to_owned()),
                 Some(place) => {
                     difference = Some(Difference {
@@ -209,13 +210,13 @@ impl Comparison<'_> {
         if before == after {
             return Ok(None);
         }
-        if old.href.ends_with(".tif")
+        if ContentType::of_key(&old.href) == ContentType::Cog
             && let Some(place) = self.first_pixel(&before, &after)?
         {
             return differs(place);
         }
         if name == "statistics"
-            && let Some(place) = first_difference(&before, &Some(after.clone()))
+            && let Some(place) = first_difference(&before, Some(&after))
         {
             return differs(place);
         }
@@ -300,9 +301,9 @@ fn shown(value: f32) -> String {
 }
 
 /// The first property in which two JSON documents differ.
-fn first_difference(before: &[u8], after: &Option<Vec<u8>>) -> Option<String> {
+fn first_difference(before: &[u8], after: Option<&[u8]>) -> Option<String> {
     let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
-    let after = after.as_deref().unwrap_or_default();
+    let after = after.unwrap_or_default();
     if before == after {
         return None;
     }
@@ -337,7 +338,8 @@ fn descend(a: &Value, b: &Value, path: &mut String) -> Option<String> {
         }
         (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
             for (index, (a, b)) in one.iter().zip(other).enumerate() {
-                *path += &format!("/{index}");
+                *path += "/";
+                *path += &index.to_string();
                 if let Some(found) = descend(a, b, path) {
                     return Some(found);
                 }
@@ -365,10 +367,10 @@ mod tests {
     fn the_first_property_that_differs_is_named_with_both_values() {
         let a = br#"{"a": 1, "b": {"c": [1, 2, {"d": "x"}]}}"#;
         let b = br#"{"a": 1, "b": {"c": [1, 2, {"d": "y"}]}}"#;
-        let said = first_difference(a, &Some(b.to_vec())).unwrap();
+        let said = first_difference(a, Some(b)).unwrap();
         assert_eq!(said, r#"/b/c/2/d: "x" published, "y" made"#);
-        assert_eq!(first_difference(a, &Some(a.to_vec())), None);
-        let fewer = first_difference(a, &Some(br#"{"a": 1}"#.to_vec())).unwrap();
+        assert_eq!(first_difference(a, Some(a)), None);
+        let fewer = first_difference(a, Some(br#"{"a": 1}"#)).unwrap();
         assert!(
             fewer.starts_with("/b:") && fewer.ends_with("null made"),
             "{fewer}"

@@ -37,9 +37,9 @@ impl Sanity {
         let blue = find("blue").unwrap_or(red);
         let (mut vegetation, mut negative) = (0_u64, 0_u64);
         for ((nir, red), blue) in nir.iter().zip(red).zip(blue) {
-            let green = (*nir != MISSING) & (*nir > red.saturating_add(difference));
+            let green = *nir != MISSING && *nir > red.saturating_add(difference);
             vegetation += u64::from(green);
-            negative += u64::from(green & ((*red < zero) | (*blue < zero)));
+            negative += u64::from(green && (*red < zero || *blue < zero));
         }
         self.vegetation.fetch_add(vegetation, Ordering::Relaxed);
         self.negative.fetch_add(negative, Ordering::Relaxed);

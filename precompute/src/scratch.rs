@@ -84,7 +84,7 @@ mod tests {
         std::fs::write(left.join("blocks.tif"), b"half a map").unwrap();
         let other = parent.path().join("somebody-elses");
         std::fs::create_dir(&other).unwrap();
-        assert_eq!(sweep(parent.path()), [left.clone()]);
+        assert_eq!(sweep(parent.path()), std::slice::from_ref(&left));
         assert!(living.path().exists() && other.exists() && !left.exists());
         drop(living);
         assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);

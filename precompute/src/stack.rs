@@ -44,7 +44,7 @@ pub(crate) fn encode_stored(numbers: &mut [u16], scale: f32, offset: f32, missin
             .iter_mut()
             .for_each(|n| *n = if *n == one { MISSING } else { code(*n) }),
         [one, two] => numbers.iter_mut().for_each(|n| {
-            *n = if (*n == one) | (*n == two) {
+            *n = if *n == one || *n == two {
                 MISSING
             } else {
                 code(*n)

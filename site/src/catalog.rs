@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use geocrop_store::Store;
+use geocrop_store::{ContentType, Store};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -269,6 +269,11 @@ impl Layer {
     pub(crate) fn anchor(&self) -> String {
         format!("{}-{}", self.properties.recipe, self.properties.period)
     }
+}
+
+/// Whether a key is that of a raster, and not of a virtual one.
+pub(crate) fn is_cog(key: &str) -> bool {
+    ContentType::of_key(key) == ContentType::Cog
 }
 
 /// Reads the catalog, every collection, every item and its statistics. A store without a catalog is empty.

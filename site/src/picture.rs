@@ -14,7 +14,10 @@ const LONGEST: usize = 1024;
 /// Draws the map of `layer` as a PNG, or `None` where the item has no map.
 pub(crate) fn draw(store: &Store, layer: &Layer) -> Result<Option<Vec<u8>>, SiteError> {
     // A large area's map is a virtual raster of its tiles: its picture would be that of a country.
-    let Some(key) = layer.asset_key("map").filter(|key| key.ends_with(".tif")) else {
+    let Some(key) = layer
+        .asset_key("map")
+        .filter(|key| crate::catalog::is_cog(key))
+    else {
         return Ok(None);
     };
     let stored = |problem: String| SiteError::Store {

@@ -165,6 +165,13 @@ pub enum RasterError {
         crs: Crs,
     },
 
+    /// The description of a raster to write contradicts itself.
+    #[error("cannot write such a raster: {reason}")]
+    Spec {
+        /// What was found and what is possible.
+        reason: String,
+    },
+
     /// A block handed to a writer does not fit.
     #[error(
         "cannot write the block {window} into a raster of {width} x {height} px with {bands} band(s): {reason}"

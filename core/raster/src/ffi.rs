@@ -7,7 +7,6 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char};
 
-use gdal::raster::RasterBand;
 use gdal_sys::{CPLErr, CPLErrorNum};
 
 /// One message of GDAL.
@@ -70,20 +69,5 @@ pub(crate) fn forget_remote(gdal_path: &str) {
     if let Ok(prefix) = CString::new(gdal_path) {
         // SAFETY: the string outlives the call; GDAL copies what it needs.
         unsafe { gdal_sys::VSICurlPartialClearCache(prefix.as_ptr()) };
-    }
-}
-
-/// Writes a band's cached blocks to its file now, so that a full disk shows here and not in another thread.
-pub(crate) fn flush_band(band: &RasterBand<'_>) -> gdal::errors::Result<()> {
-    // SAFETY: the band borrows an open dataset, so its handle is valid.
-    let outcome = unsafe { gdal_sys::GDALFlushRasterCache(band.c_rasterband()) };
-    if outcome == CPLErr::CE_None {
-        Ok(())
-    } else {
-        Err(gdal::errors::GdalError::CplError {
-            class: outcome,
-            number: 0,
-            msg: "the block could not be written to the file".to_owned(),
-        })
     }
 }

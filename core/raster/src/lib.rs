@@ -11,6 +11,7 @@
 
 pub mod aoi;
 mod categories;
+mod cog;
 mod crs;
 mod error;
 mod ffi;
@@ -19,6 +20,7 @@ mod image;
 mod location;
 mod mosaic;
 mod picture;
+mod plain;
 mod read;
 mod resample;
 mod setup;
@@ -34,10 +36,11 @@ pub use error::{RasterError, Result};
 pub use grid::{Bounds, Grid, Window};
 pub use mosaic::write_vrt;
 pub use picture::picture_png;
+pub use plain::{PlainSample, write_plain};
 pub use read::{BandInfo, RasterInfo, RasterReader, Resampling, Stored};
 pub use setup::configure;
 pub use stats::{histogram, sample};
 pub use tiles::{
     TILE_SIZE, TileReport, TileResampling, TileSpec, write_mosaic_pmtiles, write_pmtiles,
 };
-pub use write::{BlockWriter, CogSpec, Overviews, Palette, PlainSample, write_plain};
+pub use write::{BlockWriter, CogSpec, Overviews, Palette};

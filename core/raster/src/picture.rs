@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gdal::Dataset;
-use gdal::raster::ResampleAlg;
+use gdal::raster::{ColorInterpretation, ResampleAlg};
 
 use crate::error::{RasterError, Result};
 use crate::ffi;
@@ -46,9 +46,12 @@ pub(crate) fn style(path: &Path, dataset: &Dataset) -> Result<(Style, Option<u8>
             };
             Style::Classes(Box::new(std::array::from_fn(color)))
         }
-        3 => Style::Color,
+        3 if band.color_interpretation() == ColorInterpretation::RedBand => Style::Color,
         bands => {
-            return Err(RasterError::draw(path, format!("it has {bands} bands")));
+            return Err(RasterError::draw(
+                path,
+                format!("it has {bands} bands of data"),
+            ));
         }
     };
     Ok((style, nodata))

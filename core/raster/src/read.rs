@@ -744,7 +744,7 @@ fn overlap(start: i64, wanted: usize, available: usize) -> Option<(usize, usize,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::write::write_plain;
+    use crate::plain::write_plain;
 
     #[test]
     fn copying_pixels_and_warping_them_give_the_same() {

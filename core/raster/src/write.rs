@@ -1,22 +1,28 @@
-//! Writing Cloud Optimized GeoTIFF files, block by block or whole.
+//! Writing Cloud Optimized GeoTIFF files of `uint8`, block by block.
 //!
-//! GDAL's COG driver can only copy a finished raster, because the format puts overviews before the pixels. So blocks go
-//! into a plain tiled GeoTIFF in a scratch folder first. The destination appears by renaming, whole or not at all.
+//! Tiles are compressed as soon as they are complete, overviews are made of them on the way, and the destination
+//! appears by renaming, whole or not at all. What describes the raster (its place on earth, colours, nodata, metadata)
+//! is put into TIFF tags by GDAL, so that it reads like any other file of GDAL's; the pixels never pass through it.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gdal::cpl::CslStringList;
-use gdal::raster::{Buffer, ColorEntry, ColorTable, GdalType};
+use gdal::raster::{ColorEntry, ColorTable};
 use gdal::{Dataset, DriverManager, Metadata};
 use ndarray::Array2;
+use rayon::prelude::*;
 use tempfile::TempDir;
 
+use crate::cog::assembly::{Assembled, Assembly};
+use crate::cog::layout::{Layout, Photometric};
+use crate::cog::pyramid::Pyramid;
+use crate::cog::tags::{self, Tag};
 use crate::error::{RasterError, Result};
 use crate::ffi;
 use crate::grid::{Grid, Window};
-use crate::read::open_file;
 use crate::setup;
 
 /// Colours of the values of a one-band map.
@@ -34,22 +40,12 @@ pub enum Overviews {
     Nearest,
 }
 
-impl Overviews {
-    fn gdal_name(self) -> &'static str {
-        match self {
-            Self::Mode => "MODE",
-            Self::Average => "AVERAGE",
-            Self::Nearest => "NEAREST",
-        }
-    }
-}
-
 /// What a COG of `uint8` holds, besides its pixels.
 #[derive(Debug, Clone)]
 pub struct CogSpec {
-    /// One for a map, three for a picture in red, green and blue.
+    /// One to sixteen. Three without names are a picture in red, green and blue.
     pub bands: usize,
-    /// Names of the bands, which programs show; none, or one for each band.
+    /// What each band holds, kept as GDAL's band descriptions: one for each band, or none at all.
     pub band_names: Vec<String>,
     /// Of a one-band map.
     pub palette: Option<Palette>,
@@ -85,54 +81,79 @@ impl Default for CogSpec {
     }
 }
 
-/// Edge of the blocks of every file that is written.
-const BLOCK: &str = "512";
+impl CogSpec {
+    fn photometric(&self) -> Photometric {
+        match self.bands {
+            1 if self.palette.is_some() => Photometric::Palette,
+            3 if self.band_names.is_empty() => Photometric::Rgb,
+            _ => Photometric::Data,
+        }
+    }
 
-/// Collects blocks of a `uint8` raster, in any order and from several threads, and makes a COG of them.
+    fn check(&self) -> Result<()> {
+        let names = self.band_names.len();
+        let reason = if !(1..=MOST_BANDS).contains(&self.bands) {
+            format!(
+                "it has {} bands, and one to {MOST_BANDS} can be written",
+                self.bands
+            )
+        } else if names != 0 && names != self.bands {
+            format!("it has {} band(s) and {names} band names", self.bands)
+        } else if self.palette.is_some() && self.bands != 1 {
+            format!("it has a palette and {} bands, not one", self.bands)
+        } else {
+            return Ok(());
+        };
+        Err(RasterError::Spec { reason })
+    }
+}
+
+/// A pixel of all bands lies together in the file: with more of them, reading one would read too much.
+const MOST_BANDS: usize = 16;
+
+/// Bytes of the finished file that are written at a time.
+const BUFFER: usize = 1 << 20;
+
+/// Collects blocks of a `uint8` raster, in any order and from several threads, and makes a COG of them: DEFLATE, tiles
+/// of 512 px, overviews as GDAL makes them.
 ///
-/// Memory holds one block at a time. Dropping the writer without [`finish`](Self::finish) removes everything.
+/// Every pixel is written once or never. Memory holds the tiles that are incomplete: with blocks in rows, those of one
+/// row, otherwise more. Complete ones are compressed on rayon's threads, a few at a time, and kept in a scratch file.
+/// Dropping the writer without [`finish`](Self::finish) removes everything.
 pub struct BlockWriter {
-    // Dropped in this order: the file is closed before its folder goes.
-    blocks: Mutex<Dataset>,
+    assembly: Mutex<Assembly>,
+    // Dropped in this order: the scratch file is closed before its folder goes.
+    pyramid: Pyramid,
     scratch: TempDir,
+    /// What went wrong first; a tile is missing then.
+    broken: OnceLock<String>,
+    tags: Vec<Tag>,
     grid: Grid,
     spec: CogSpec,
 }
 
 impl BlockWriter {
-    /// Starts a raster on `grid`. `scratch_dir` needs room for the uncompressed blocks that are written (none for those
-    /// that are not) and should be on the destination's file system, so that finishing can rename.
+    /// Starts a raster on `grid`. `scratch_dir` needs room for twice the finished file and should be on the
+    /// destination's file system, so that finishing can rename.
+    ///
+    /// # Errors
+    /// When the spec contradicts itself, PROJ does not know the grid's CRS, or the folder cannot be written.
     pub fn create(scratch_dir: &Path, grid: &Grid, spec: &CogSpec) -> Result<Self> {
         setup::ready();
+        spec.check()?;
         let scratch = scratch_folder(scratch_dir)?;
-        let path = scratch.path().join("blocks.tif");
-        let blocks = strictly(&path, || {
-            let mut options = CslStringList::new();
-            options.set_name_value("TILED", "YES")?;
-            options.set_name_value("BLOCKXSIZE", BLOCK)?;
-            options.set_name_value("BLOCKYSIZE", BLOCK)?;
-            // Bands are written one after another; together in a block they would have to be read back.
-            options.set_name_value("INTERLEAVE", "BAND")?;
-            options.set_name_value("SPARSE_OK", "TRUE")?;
-            options.set_name_value("BIGTIFF", "IF_SAFER")?;
-            if spec.bands == 3 {
-                options.set_name_value("PHOTOMETRIC", "RGB")?;
-            }
-            let mut blocks = DriverManager::get_driver_by_name("GTiff")?
-                .create_with_band_type_with_options::<u8, _>(
-                    &path,
-                    grid.width,
-                    grid.height,
-                    spec.bands,
-                    &options,
-                )?;
-            place(&mut blocks, grid)?;
-            describe(&mut blocks, spec)?;
-            Ok(blocks)
-        })?;
+        let tags = described(&scratch.path().join("tags.tif"), grid, spec)?;
+        let tiles = scratch.path().join("tiles");
+        let size = (grid.width, grid.height);
+        let pyramid = Pyramid::create(&tiles, size, spec.bands, spec.nodata, spec.overviews)
+            .map_err(|error| RasterError::write(&tiles, error))?;
+        let assembly = Assembly::new(pyramid.levels[0], spec.bands, pyramid.fill());
         Ok(Self {
-            blocks: Mutex::new(blocks),
+            assembly: Mutex::new(assembly),
+            pyramid,
             scratch,
+            broken: OnceLock::new(),
+            tags,
             grid: grid.clone(),
             spec: spec.clone(),
         })
@@ -141,7 +162,8 @@ impl BlockWriter {
     /// Writes one block of one band (one-based). The array must have the window's rows and columns.
     ///
     /// # Errors
-    /// When the block does not fit the raster, and when the disk is full: that shows here, not at the end.
+    /// When the block does not fit the raster or overlaps one that was written before, and when the disk is full: that
+    /// shows here for most blocks, and then the raster cannot be finished.
     pub fn write(&self, window: Window, band: usize, pixels: &Array2<u8>) -> Result<()> {
         let refuse = |reason: String| RasterError::Block {
             window: window.to_string(),
@@ -170,118 +192,96 @@ impl BlockWriter {
         if pixels.is_empty() {
             return Ok(());
         }
-        let size = (window.width, window.height);
-        let mut buffer = Buffer::new(size, pixels.iter().copied().collect());
-        // A panic elsewhere leaves GDAL's dataset as it was after its last call.
-        let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        strictly(&self.scratch.path().join("blocks.tif"), || {
-            let mut band = blocks.rasterband(band)?;
-            band.write((window.x as isize, window.y as isize), size, &mut buffer)?;
-            // Unwritten blocks would sit in GDAL's cache until any thread needs the room.
-            ffi::flush_band(&band)
-        })
+        let complete = {
+            let mut assembly = self.assembly.lock().unwrap_or_else(PoisonError::into_inner);
+            if assembly.has_any_of(window, band - 1) {
+                return Err(refuse("some of its pixels were written before".to_owned()));
+            }
+            assembly.add(window, band - 1, pixels);
+            // Enough for all threads to be busy to the end, few enough to hold in memory.
+            assembly.batch(2 * rayon::current_num_threads())
+        };
+        let place = self.scratch.path().join("tiles");
+        settle(&self.pyramid, &self.broken, complete)
+            .map_err(|reason| RasterError::write(&place, reason))
     }
 
-    /// Makes the COG: DEFLATE, blocks of 512 px, overviews. The same pixels and description give the same bytes.
+    /// Makes the COG. The same pixels and description give the same bytes, whatever the order of the blocks.
+    ///
+    /// # Errors
+    /// When the disk is full or the destination cannot be written; nothing is left there then.
     pub fn finish(self, destination: &Path) -> Result<()> {
         let Self {
-            blocks,
+            assembly,
+            pyramid,
             scratch,
+            broken,
+            tags,
             spec,
             ..
         } = self;
-        let path = scratch.path().join("blocks.tif");
-        let blocks = blocks.into_inner().unwrap_or_else(PoisonError::into_inner);
-        strictly(destination, || blocks.close())?;
-        let blocks = open_file(&path, None)?;
+        let assembly = assembly
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        settle(&pyramid, &broken, assembly.rest())
+            .map_err(|reason| RasterError::write(destination, reason))?;
+        let (levels, tiles, packed) = pyramid.into_tiles();
+        let layout = Layout {
+            levels: &levels,
+            tiles: &tiles,
+            bands: spec.bands,
+            photometric: spec.photometric(),
+            tags: &tags,
+        };
         let cog = scratch.path().join("cog.tif");
-        write_cog(&blocks, &cog, destination, spec.overviews, "NO")?;
-        drop(blocks);
+        File::create_new(&cog)
+            .and_then(|file| {
+                let mut file = BufWriter::with_capacity(BUFFER, file);
+                layout.write(&packed, &mut file)?;
+                file.flush()
+            })
+            .map_err(|error| RasterError::write(destination, error))?;
         publish(&cog, destination)
     }
 }
 
-/// A type of pixel that [`write_plain`] can write: `u8`, `u16` or `f32`.
-pub trait PlainSample: GdalType + Copy + sealed::Sealed {}
-impl PlainSample for u8 {}
-impl PlainSample for u16 {}
-impl PlainSample for f32 {}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for u8 {}
-    impl Sealed for u16 {}
-    impl Sealed for f32 {}
-}
-
-/// Writes an array as a one-band COG, as a band of a scene comes: DEFLATE with the predictor for its type (2 for
-/// integers, 3 for floats), nearest overviews. The same pixels give the same bytes.
-///
-/// `pixels` is `[row, column]` on `grid`; `nodata` is a stored value; `scale_offset` turns stored into physical values.
-pub fn write_plain<T: PlainSample>(
-    path: &Path,
-    grid: &Grid,
-    pixels: &Array2<T>,
-    nodata: Option<f64>,
-    scale_offset: Option<(f64, f64)>,
-) -> Result<()> {
-    setup::ready();
-    if pixels.dim() != (grid.height, grid.width) {
-        let (rows, columns) = pixels.dim();
-        return Err(RasterError::write(
-            path,
-            format!(
-                "the array has {rows} rows and {columns} columns, the grid {} and {}",
-                grid.height, grid.width
-            ),
-        ));
+/// Packs tiles and makes what overviews follow from them, on all threads. After a failure everything fails.
+fn settle(
+    pyramid: &Pyramid,
+    broken: &OnceLock<String>,
+    tiles: Vec<Assembled>,
+) -> std::result::Result<(), String> {
+    let outcome = tiles
+        .into_par_iter()
+        .with_max_len(1)
+        .try_for_each(|(tile, pixels)| pyramid.settle(tile, pixels));
+    if let Err(error) = outcome {
+        broken.get_or_init(|| error.to_string());
     }
-    let scratch = scratch_folder(folder_of(path))?;
-    let memory =
-        strictly(path, || {
-            let mut memory = DriverManager::get_driver_by_name("MEM")?
-                .create_with_band_type::<T, _>("", grid.width, grid.height, 1)?;
-            place(&mut memory, grid)?;
-            let mut band = memory.rasterband(1)?;
-            if nodata.is_some() {
-                band.set_no_data_value(nodata)?;
-            }
-            if let Some((scale, offset)) = scale_offset {
-                band.set_scale(scale)?;
-                band.set_offset(offset)?;
-            }
-            let size = (grid.width, grid.height);
-            let mut buffer = Buffer::new(size, pixels.iter().copied().collect());
-            band.write((0, 0), size, &mut buffer)?;
-            Ok(memory)
-        })?;
-    let cog = scratch.path().join("cog.tif");
-    write_cog(&memory, &cog, path, Overviews::Nearest, "YES")?;
-    publish(&cog, path)
+    broken.get().cloned().map_or(Ok(()), Err)
 }
 
-fn write_cog(
-    source: &Dataset,
-    cog: &Path,
-    destination: &Path,
-    overviews: Overviews,
-    predictor: &str,
-) -> Result<()> {
-    strictly(destination, || {
+/// The tags that describe the raster, as GDAL writes them into a file of one pixel.
+fn described(path: &Path, grid: &Grid, spec: &CogSpec) -> Result<Vec<Tag>> {
+    strictly(path, || {
         let mut options = CslStringList::new();
-        options.set_name_value("COMPRESS", "DEFLATE")?;
-        options.set_name_value("PREDICTOR", predictor)?;
-        options.set_name_value("BLOCKSIZE", BLOCK)?;
-        options.set_name_value("OVERVIEWS", "IGNORE_EXISTING")?;
-        options.set_name_value("OVERVIEW_RESAMPLING", overviews.gdal_name())?;
-        options.set_name_value("BIGTIFF", "IF_SAFER")?;
-        options.set_name_value("NUM_THREADS", "1")?;
-        let driver = DriverManager::get_driver_by_name("COG")?;
-        source.create_copy(&driver, cog, &options)?.close()
-    })
+        options.set_name_value("BIGTIFF", "NO")?;
+        options.set_name_value("ENDIANNESS", "LITTLE")?;
+        // Otherwise GDAL takes three bands for a picture, and four for one with transparency.
+        let rgb = spec.photometric() == Photometric::Rgb;
+        options.set_name_value("PHOTOMETRIC", if rgb { "RGB" } else { "MINISBLACK" })?;
+        let mut pixel = DriverManager::get_driver_by_name("GTiff")?
+            .create_with_band_type_with_options::<u8, _>(path, 1, 1, spec.bands, &options)?;
+        place(&mut pixel, grid)?;
+        describe(&mut pixel, spec)?;
+        pixel.close()
+    })?;
+    let file = std::fs::read(path).map_err(|error| RasterError::write(path, error))?;
+    tags::describing(&file)
+        .ok_or_else(|| RasterError::write(path, "GDAL's tags in it cannot be read"))
 }
 
-fn place(dataset: &mut Dataset, grid: &Grid) -> gdal::errors::Result<()> {
+pub(crate) fn place(dataset: &mut Dataset, grid: &Grid) -> gdal::errors::Result<()> {
     dataset.set_geo_transform(&grid.geo_transform())?;
     let reference = grid
         .crs
@@ -299,15 +299,15 @@ fn describe(dataset: &mut Dataset, spec: &CogSpec) -> gdal::errors::Result<()> {
     }
     for number in 1..=spec.bands {
         let mut band = dataset.rasterband(number)?;
+        if let Some(name) = spec.band_names.get(number - 1) {
+            band.set_description(name)?;
+        }
         if let Some(nodata) = spec.nodata {
             band.set_no_data_value(Some(f64::from(nodata)))?;
         }
         if let Some((scale, offset)) = spec.scale_offset {
             band.set_scale(scale)?;
             band.set_offset(offset)?;
-        }
-        if let Some(name) = spec.band_names.get(number - 1) {
-            band.set_description(name)?;
         }
         if number == 1 && !spec.category_names.is_empty() {
             let names = serde_json::Value::from(spec.category_names.clone());
@@ -326,7 +326,10 @@ fn describe(dataset: &mut Dataset, spec: &CogSpec) -> gdal::errors::Result<()> {
 }
 
 /// Runs GDAL calls that write. GDAL 3.6 reports some failures of writing only as messages, so any such message is one.
-fn strictly<T>(path: &Path, work: impl FnOnce() -> gdal::errors::Result<T>) -> Result<T> {
+pub(crate) fn strictly<T>(
+    path: &Path,
+    work: impl FnOnce() -> gdal::errors::Result<T>,
+) -> Result<T> {
     let (outcome, messages) = ffi::watch(work);
     let said = messages.into_iter().find(|message| message.failure);
     match (outcome, said) {

@@ -166,6 +166,34 @@ fn pixels_that_were_never_written_are_nodata() {
     let counts = histogram(&path, 1).unwrap();
     assert_eq!(counts[2], 600);
     assert_eq!(counts[255], 1300 * 1300 - 600);
+    // Nor do they take any place: most of this is the palette, once for each of three versions.
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    assert!(bytes < 7500, "{bytes}");
+    let written = Array2::from_shape_fn((1300, 1300), |(y, x)| {
+        let inside = (10..40).contains(&y) && (600..620).contains(&x);
+        if inside { 2 } else { 255 }
+    });
+    let other = write_cog(
+        folder.path(),
+        "whole.tif",
+        &grid(1300, 1300),
+        &class_spec(),
+        &[written],
+    );
+    assert!(std::fs::read(path).unwrap() == std::fs::read(other).unwrap());
+}
+
+#[test]
+fn a_map_of_nothing_is_a_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.tif");
+    BlockWriter::create(folder.path(), &grid(1300, 1), &class_spec())
+        .unwrap()
+        .finish(&path)
+        .unwrap();
+    assert_eq!(histogram(&path, 1).unwrap()[255], 1300);
+    let dataset = Dataset::open(&path).unwrap();
+    assert_eq!(dataset.rasterband(1).unwrap().overview_count().unwrap(), 2);
 }
 
 #[test]
@@ -250,6 +278,99 @@ fn a_block_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_pixel_can_be_written_only_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.tif");
+    let spec = CogSpec {
+        bands: 2,
+        ..CogSpec::default()
+    };
+    let writer = BlockWriter::create(folder.path(), &grid(700, 600), &spec).unwrap();
+    let window = |x, y, width, height| Window {
+        x,
+        y,
+        width,
+        height,
+    };
+    let write = |place: Window, band, value| {
+        let block = Array2::from_elem((place.height, place.width), value);
+        writer.write(place, band, &block)
+    };
+    write(window(0, 0, 700, 300), 1, 1).unwrap();
+    write(window(0, 0, 700, 300), 2, 2).unwrap();
+    let message = write(window(600, 299, 100, 2), 1, 3)
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("written before"), "{message}");
+    write(window(600, 300, 100, 2), 1, 3).unwrap();
+    writer.finish(&path).unwrap();
+    assert_eq!(histogram(&path, 1).unwrap()[1], 700 * 300);
+    assert_eq!(histogram(&path, 1).unwrap()[3], 200);
+    assert_eq!(histogram(&path, 2).unwrap()[2], 700 * 300);
+}
+
+#[test]
+fn bands_of_data_have_names_and_are_no_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    for bands in 2..=4 {
+        let spec = CogSpec {
+            bands,
+            band_names: (1..=bands).map(|band| format!("part {band}")).collect(),
+            scale_offset: Some((0.5, -1.0)),
+            ..CogSpec::default()
+        };
+        let pixels: Vec<Array2<u8>> = (0..bands)
+            .map(|band| {
+                Array2::from_shape_fn((530, 700), |(y, x)| {
+                    (noise(x / 9, y / 9) % 50) as u8 + 60 * band as u8
+                })
+            })
+            .collect();
+        let name = format!("{bands}.tif");
+        let path = write_cog(folder.path(), &name, &grid(700, 530), &spec, &pixels);
+        let dataset = Dataset::open(&path).unwrap();
+        assert_eq!(dataset.raster_count(), bands);
+        for (number, expected) in (1..).zip(&pixels) {
+            let band = dataset.rasterband(number).unwrap();
+            assert_eq!(band.description().unwrap(), format!("part {number}"));
+            assert_eq!(band.no_data_value(), Some(255.0));
+            assert_eq!((band.scale(), band.offset()), (Some(0.5), Some(-1.0)));
+            let meaning = band.color_interpretation().name();
+            let allowed = if number == 1 { "Gray" } else { "Undefined" };
+            assert_eq!(meaning, allowed);
+            let read = band.read_band_as::<u8>().unwrap();
+            assert_eq!(read.data(), expected.as_slice().unwrap());
+        }
+        assert!(picture_png(&path, 100).is_err());
+    }
+}
+
+#[test]
+fn a_description_that_contradicts_itself_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |spec: &CogSpec| {
+        let error = BlockWriter::create(folder.path(), &grid(9, 9), spec).err();
+        assert!(matches!(error, Some(RasterError::Spec { .. })), "{spec:?}");
+    };
+    for bands in [0, 17] {
+        refused(&CogSpec {
+            bands,
+            ..CogSpec::default()
+        });
+    }
+    refused(&CogSpec {
+        bands: 2,
+        band_names: vec!["count".to_owned()],
+        ..CogSpec::default()
+    });
+    refused(&CogSpec {
+        bands: 2,
+        ..class_spec()
+    });
+    assert!(listing(folder.path()).is_empty());
+}
+
+#[test]
 fn a_destination_that_cannot_be_written_is_named_and_left_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let blocked = folder.path().join("file");
@@ -286,7 +407,13 @@ fn fill_the_disk(stage: &str, folder: &Path) {
         "finish" => {
             let writer =
                 BlockWriter::create(folder, &grid(side, side), &CogSpec::default()).unwrap();
-            writer.write(whole, 1, &noisy).unwrap();
+            // Without its last row, the last row of tiles is left to the end.
+            let window = Window {
+                height: side - 1,
+                ..whole
+            };
+            let block = noisy.slice(s![..side - 1, ..]).to_owned();
+            writer.write(window, 1, &block).unwrap();
             writer.finish(&destination)
         }
         _ => {
@@ -325,7 +452,7 @@ fn a_full_disk_is_an_error_and_leaves_nothing() {
         fill_the_disk(&stage, folder.path());
         return;
     }
-    // Kilobytes a file may have: the blocks take 9.2 MB, the finished COG 12 MB, tiles of noise 300 kB and more.
+    // Kilobytes a file may have: the blocks take 9.2 MB, the whole COG 12 MB, tiles of noise 300 kB and more.
     for (stage, kilobytes) in [("blocks", 4000), ("finish", 10_500), ("tiles", 250)] {
         let script = format!(r#"trap "" XFSZ; ulimit -f $(({kilobytes} * 2)); exec "$0" "$@""#);
         let output = std::process::Command::new("sh")

@@ -1,10 +1,12 @@
-//! A map to be compared: an item of a store, an item's file, or a plain `GeoTIFF` of classes.
+//! A map to be compared: an item of a store, an item's file, or a plain `GeoTIFF` of classes. The map of a large area lies
+//! in several files, one for each tile.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use geocrop_raster::{Categories, histogram};
 use geocrop_store::stac::{Asset, Item};
 use geocrop_store::{ResultKeys, Store};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::legend::Legend;
@@ -16,10 +18,10 @@ use crate::recipe::NODATA;
 pub struct Map {
     /// What it was asked for by.
     pub(super) name: String,
-    /// Path of its raster on this machine.
-    pub(super) raster: String,
+    /// Paths of its rasters on this machine: one, or those of its tiles.
+    pub(super) rasters: Vec<String>,
     pub(super) legend: Legend,
-    /// The raster's copy, when the store is no folder; removed with the map.
+    /// The rasters' copies, when the store is no folder; removed with the map.
     _copy: Option<TempDir>,
 }
 
@@ -38,18 +40,19 @@ impl Map {
                 name: name.clone(),
                 looked: error.to_string(),
             })?;
-            let (legend, href) = of_item(&name, &text)?;
+            let item = of_item(&name, &text)?;
             let folder = path.parent().unwrap_or(Path::new(""));
+            let file = |href: &String| folder.join(href).display().to_string();
             return Ok(Self {
-                raster: folder.join(href).display().to_string(),
+                rasters: item.hrefs.iter().map(file).collect(),
                 name,
-                legend,
+                legend: item.legend,
                 _copy: None,
             });
         }
         Ok(Self {
             legend: of_raster(path)?,
-            raster: name.clone(),
+            rasters: vec![name.clone()],
             name,
             _copy: None,
         })
@@ -69,16 +72,19 @@ impl Map {
         let text = store
             .get(&keys.item())?
             .ok_or_else(|| no_map(format!("{} has no {}", store.url(), keys.item())))?;
-        let (legend, href) = of_item(&keys.item(), &text)?;
-        let key = keys.referred(&href).ok_or_else(|| DiffError::Item {
-            name: keys.item(),
-            reason: format!("its map {href} is not one of its own files"),
-        })?;
-        let (raster, copy) = local(store, &key)?;
+        let item = of_item(&keys.item(), &text)?;
+        let folder = keys.item();
+        let folder = folder.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let files: Vec<String> = item
+            .hrefs
+            .iter()
+            .map(|href| format!("{folder}/{}", href.trim_start_matches("./")))
+            .collect();
+        let (rasters, copy) = local(store, &files)?;
         Ok(Self {
             name: keys.item().trim_end_matches(".json").to_owned(),
-            raster: raster.display().to_string(),
-            legend,
+            rasters,
+            legend: item.legend,
             _copy: copy,
         })
     }
@@ -91,10 +97,11 @@ fn keys(name: &str) -> Option<ResultKeys> {
         .or_else(|| ResultKeys::from_item(&format!("layers/{name}.json")))
 }
 
-/// The path of an object: in the store's own folder, or of a copy.
-fn local(store: &Store, key: &str) -> Result<(PathBuf, Option<TempDir>), DiffError> {
+/// The paths of objects: in the store's own folder, or of copies.
+fn local(store: &Store, keys: &[String]) -> Result<(Vec<String>, Option<TempDir>), DiffError> {
     if let Some(root) = store.local_root() {
-        return Ok((root.join(key), None));
+        let path = |key: &String| root.join(key).display().to_string();
+        return Ok((keys.iter().map(path).collect(), None));
     }
     let folder = tempfile::Builder::new()
         .prefix("geocrop-diff-")
@@ -103,35 +110,61 @@ fn local(store: &Store, key: &str) -> Result<(PathBuf, Option<TempDir>), DiffErr
             path: std::env::temp_dir().display().to_string(),
             source,
         })?;
-    let file = folder.path().join("map.tif");
-    store.download(key, &file)?;
-    Ok((file, Some(folder)))
+    let mut paths = Vec::with_capacity(keys.len());
+    for (number, key) in keys.iter().enumerate() {
+        let file = folder.path().join(format!("{number}.tif"));
+        store.download(key, &file)?;
+        paths.push(file.display().to_string());
+    }
+    Ok((paths, Some(folder)))
 }
 
-/// The legend of an item, and where its map lies relative to it.
-fn of_item(name: &str, text: &[u8]) -> Result<(Legend, String), DiffError> {
-    let refuse = |reason: String| DiffError::Item {
+/// What an item says of its map.
+struct Described {
+    legend: Legend,
+    /// Where its rasters lie, relative to it.
+    hrefs: Vec<String>,
+}
+
+fn of_item(name: &str, text: &[u8]) -> Result<Described, DiffError> {
+    let refuse = |reason: &str| DiffError::Item {
         name: name.to_owned(),
-        reason,
+        reason: reason.to_owned(),
     };
     let item: Item = serde_json::from_slice(text)
-        .map_err(|error| refuse(format!("it is not a STAC item ({error})")))?;
+        .map_err(|error| refuse(&format!("it is not a STAC item ({error})")))?;
     let map = item
         .assets
         .get("map")
-        .ok_or_else(|| refuse("the item has no asset 'map'".into()))?;
-    let kind = item.properties.extra.get("geocrop:kind");
-    let steps = kind.and_then(|kind| kind.as_str()) == Some("index");
+        .ok_or_else(|| refuse("the item has no asset 'map'"))?;
+    let extra = &item.properties.extra;
+    let steps = extra.get("geocrop:kind").and_then(Value::as_str) == Some("index");
     let mut classes = classes(map)
         .filter(|classes| !classes.is_empty())
         .ok_or_else(|| {
-            refuse(
-                "its map has no classes (classification:classes): a picture cannot be compared"
-                    .into(),
-            )
+            refuse("its map has no classes (classification:classes): a picture cannot be compared")
         })?;
     classes.sort_by_key(|class| class.value);
-    Ok((Legend::Item { classes, steps }, map.href.clone()))
+    // The map of a large area is a virtual raster over the maps of its tiles, which lie beside it.
+    let tiles = extra.get("geocrop:tiles").and_then(Value::as_array);
+    let hrefs = match tiles {
+        Some(tiles) => {
+            let names = tiles.iter().filter_map(Value::as_str);
+            names.map(|area| format!("./{area}.tif")).collect()
+        }
+        None => vec![map.href.clone()],
+    };
+    let inside = |href: &String| {
+        let file = href.trim_start_matches("./");
+        !file.is_empty() && !file.contains('/')
+    };
+    if !hrefs.iter().all(inside) {
+        return Err(refuse("its map is not one of the files beside it"));
+    }
+    Ok(Described {
+        legend: Legend::Item { classes, steps },
+        hrefs,
+    })
 }
 
 fn classes(map: &Asset) -> Option<Vec<Class>> {

@@ -4,6 +4,7 @@
 //! height nor the number of changed patches.
 
 mod error;
+mod ground;
 mod legend;
 mod map;
 mod patches;
@@ -11,12 +12,13 @@ mod picture;
 
 use std::path::Path;
 
-use geocrop_raster::{Crs, Grid, Projection, RasterReader, Resampling, Window};
+use geocrop_raster::{Crs, Grid, Projection, Window};
 use ndarray::Array2;
 use serde::Serialize;
 
 use crate::recipe::NODATA;
 pub use error::DiffError;
+use ground::Ground;
 pub use legend::Class;
 use legend::Classes;
 pub use map::Map;
@@ -100,8 +102,8 @@ pub fn diff(
     went_on: &dyn Fn(f64),
 ) -> Result<Difference, DiffError> {
     let classes = Classes::of(a, b)?;
-    let (mut reader_a, mut reader_b) = (RasterReader::new(), RasterReader::new());
-    let (grid, resampled) = shared(a, b, &mut reader_a, &mut reader_b)?;
+    let (mut ground_a, mut ground_b) = (Ground::of(a)?, Ground::of(b)?);
+    let (grid, resampled) = ground::shared(&ground_a, &ground_b)?;
     let pixel_ha = grid.pixel_area_m2()? / 10_000.0;
     let picture = out
         .map(|out| ChangePicture::begin(out, &grid, &classes))
@@ -120,8 +122,8 @@ pub fn diff(
             height: rows.min(grid.height - y),
         };
         let strip = grid.sub(window);
-        let codes_a = codes(&mut reader_a, a, &strip)?;
-        let codes_b = codes(&mut reader_b, b, &strip)?;
+        let codes_a = ground_a.codes(&strip)?;
+        let codes_b = ground_b.codes(&strip)?;
         let mut changes = Array2::from_elem((window.height, window.width), NODATA);
         let mut kinds_of_change = vec![None; grid.width];
         for row in 0..window.height {
@@ -188,50 +190,6 @@ pub fn diff(
         patches: count,
         largest,
     })
-}
-
-/// The part of the first map's grid that the second map covers, and whether the second one has another grid.
-fn shared(
-    a: &Map,
-    b: &Map,
-    reader_a: &mut RasterReader,
-    reader_b: &mut RasterReader,
-) -> Result<(Grid, bool), DiffError> {
-    let info_a = reader_a.info(&a.raster)?;
-    let info_b = reader_b.info(&b.raster)?;
-    let grid = info_a.grid().ok_or_else(|| DiffError::NotNorthUp {
-        map: a.name.clone(),
-    })?;
-    let aligned = info_b.grid().is_some_and(|g| grid.offset_of(&g).is_some());
-    let bounds = info_b.bounds_in(grid.crs)?;
-    // Whole pixels of the first grid; where the second map ends within one, its value or nodata decides.
-    let place = |from: f64, to: f64, size: usize| {
-        let first = (from + 1e-3).floor().clamp(0.0, size as f64) as usize;
-        let end = (to - 1e-3).ceil().clamp(0.0, size as f64) as usize;
-        (first < end).then_some((first, end))
-    };
-    let column = |x: f64| (x - grid.x0) / grid.resolution;
-    let row = |y: f64| (grid.y0 - y) / grid.resolution;
-    let columns = place(column(bounds.min_x), column(bounds.max_x), grid.width);
-    let rows = place(row(bounds.max_y), row(bounds.min_y), grid.height);
-    let Some(((left, right), (top, bottom))) = columns.zip(rows) else {
-        return Err(DiffError::Apart {
-            a: a.name.clone(),
-            b: b.name.clone(),
-        });
-    };
-    let window = Window {
-        x: left,
-        y: top,
-        width: right - left,
-        height: bottom - top,
-    };
-    Ok((grid.sub(window), !aligned))
-}
-
-fn codes(reader: &mut RasterReader, map: &Map, grid: &Grid) -> Result<Array2<u8>, DiffError> {
-    let values = reader.read(&map.raster, 1, None, grid, Resampling::Nearest)?;
-    Ok(values.mapv(|value| if value.is_nan() { NODATA } else { value as u8 }))
 }
 
 /// Patches in degrees and hectares.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use geocrop_raster::{Aoi, AoiLimits, Bounds, Grid};
+use geocrop_raster::{Aoi, AoiLimits, Bounds, Grid, Outline, Window};
 use geocrop_store::ContentHash;
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 use crate::TaskError;
 use crate::prepare::{RasterLayer, conversion};
@@ -37,60 +38,64 @@ enum Place {
         below: f32,
     },
     /// Each with its bounds in the grid's coordinate system. They may overlap.
-    Inside(Vec<(Bounds, Aoi)>),
+    Inside(Vec<(Bounds, Outline)>),
 }
 
-/// The sha256 of each polygon file that a recipe names, in the order of its masks: part of what a map is made from.
-pub(crate) fn hash_polygons(
+/// A polygon file that a recipe names, frozen: part of what a map is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PolygonFile {
+    /// Absolute path.
+    path: PathBuf,
+    /// Of its content.
+    pub(crate) sha256: String,
+}
+
+/// The polygon files of a recipe's masks, in their order. `datasets` is the folder of pulled data sets.
+pub(crate) fn find_polygons(
     post: &Post,
     datasets: Option<&Path>,
-) -> Result<Vec<String>, TaskError> {
-    let files = post.masks.iter().filter_map(|mask| match &mask.place {
-        MaskPlace::Polygons { path, dataset } => Some((path, dataset.as_deref())),
-        MaskPlace::Raster { .. } => None,
-    });
-    files
-        .map(|(path, dataset)| {
-            let file = locate(path, dataset, datasets)?;
-            Ok(hash(&file, dataset)?.to_string())
-        })
-        .collect()
+) -> Result<Vec<PolygonFile>, TaskError> {
+    let mut files = Vec::new();
+    for mask in &post.masks {
+        if let MaskPlace::Polygons { path, dataset } = &mask.place {
+            files.push(find(path, dataset.as_deref(), datasets)?);
+        }
+    }
+    Ok(files)
 }
 
-/// Where a polygon file lies on this machine.
-fn locate(
+fn find(
     path: &Path,
     dataset: Option<&str>,
     datasets: Option<&Path>,
-) -> Result<PathBuf, TaskError> {
-    match (dataset, datasets) {
-        (None, _) => Ok(path.to_owned()),
-        (Some(_), Some(folder)) => Ok(folder.join(path)),
-        (Some(name), None) => Err(TaskError::MaskFile {
-            path: path.display().to_string(),
-            reason: format!("it is in the data set '{name}', and no folder of data sets is known"),
-        }),
-    }
-}
-
-fn hash(file: &Path, dataset: Option<&str>) -> Result<ContentHash, TaskError> {
-    ContentHash::of_file(file).map_err(|error| TaskError::MaskFile {
-        path: file.display().to_string(),
-        reason: match dataset {
-            Some(name) => format!("{error}; run `geocrop data pull {name}`"),
-            None => format!("{error}; the path is relative to the recipe"),
-        },
-    })
+) -> Result<PolygonFile, TaskError> {
+    let failed = |path: &Path, reason: String| TaskError::MaskFile {
+        path: path.display().to_string(),
+        reason,
+    };
+    let file = match (dataset, datasets) {
+        (None, _) => path.to_owned(),
+        (Some(_), Some(folder)) => folder.join(path),
+        (Some(name), None) => {
+            let reason =
+                format!("it is in the data set '{name}', and no folder of data sets is known");
+            return Err(failed(path, reason));
+        }
+    };
+    let advice = match dataset {
+        Some(name) => format!("run `geocrop data pull {name}`"),
+        None => "the path is relative to the recipe".to_owned(),
+    };
+    let cannot = |error: std::io::Error| failed(&file, format!("{error}; {advice}"));
+    let path = file.canonicalize().map_err(cannot)?;
+    let sha256 = ContentHash::of_file(&path).map_err(cannot)?.to_string();
+    Ok(PolygonFile { path, sha256 })
 }
 
 impl Masks {
-    /// Opens the masks of a recipe. `hashes` are those of the polygon files when the task was planned.
-    pub(crate) fn open(
-        recipe: &Recipe,
-        hashes: &[String],
-        datasets: Option<&Path>,
-    ) -> Result<Self, TaskError> {
-        let mut hashes = hashes.iter();
+    /// Opens the masks of a recipe with the polygon files that were found when the task was planned.
+    pub(crate) fn open(recipe: &Recipe, polygons: &[PolygonFile]) -> Result<Self, TaskError> {
+        let mut files = polygons.iter();
         let mut masks = Vec::with_capacity(recipe.post.masks.len());
         for mask in &recipe.post.masks {
             let place = match &mask.place {
@@ -106,16 +111,9 @@ impl Masks {
                     above: above.unwrap_or(f32::INFINITY),
                     below: below.unwrap_or(f32::NEG_INFINITY),
                 },
-                MaskPlace::Polygons { path, dataset } => {
-                    let file = locate(path, dataset.as_deref(), datasets)?;
-                    let planned = hashes.next().expect("one hash for each polygon file");
-                    if hash(&file, dataset.as_deref())?.to_string() != *planned {
-                        return Err(TaskError::MaskFile {
-                            path: file.display().to_string(),
-                            reason: "it changed after the task was planned; run it again".into(),
-                        });
-                    }
-                    Place::Inside(polygons(&file, recipe)?)
+                MaskPlace::Polygons { .. } => {
+                    let file = files.next().expect("one file for each mask of polygons");
+                    Place::Inside(polygons_of(file, recipe)?)
                 }
             };
             masks.push(Mask {
@@ -159,14 +157,22 @@ impl Masks {
     }
 }
 
-fn polygons(file: &Path, recipe: &Recipe) -> Result<Vec<(Bounds, Aoi)>, TaskError> {
-    let areas = Aoi::read_collection(file, &LIMITS).map_err(|error| TaskError::MaskFile {
-        path: file.display().to_string(),
-        reason: error.to_string(),
-    })?;
+fn polygons_of(file: &PolygonFile, recipe: &Recipe) -> Result<Vec<(Bounds, Outline)>, TaskError> {
+    let failed = |reason: String| TaskError::MaskFile {
+        path: file.path.display().to_string(),
+        reason,
+    };
+    let now = ContentHash::of_file(&file.path).map_err(|error| failed(error.to_string()))?;
+    if now.to_string() != file.sha256 {
+        return Err(failed(
+            "it changed after the task was planned; run it again".into(),
+        ));
+    }
+    let areas =
+        Aoi::read_collection(&file.path, &LIMITS).map_err(|error| failed(error.to_string()))?;
     areas
         .into_iter()
-        .map(|area| Ok((area.bounds_in(recipe.crs)?, area)))
+        .map(|area| Ok((area.bounds_in(recipe.crs)?, area.outline(recipe.crs)?)))
         .collect()
 }
 
@@ -193,8 +199,14 @@ impl Place {
             Self::Inside(polygons) => {
                 let mut covered = Array2::from_elem((grid.height, grid.width), false);
                 let here = grid.bounds();
-                for (_, area) in polygons.iter().filter(|(b, _)| b.intersects(&here)) {
-                    covered.zip_mut_with(&area.coverage(grid)?, |all, one| *all |= one);
+                let all = Window {
+                    x: 0,
+                    y: 0,
+                    width: grid.width,
+                    height: grid.height,
+                };
+                for (_, outline) in polygons.iter().filter(|(b, _)| b.intersects(&here)) {
+                    covered.zip_mut_with(&outline.coverage(grid, all), |all, one| *all |= one);
                 }
                 Ok(covered)
             }

@@ -3,15 +3,15 @@
 //! Statistics, the comparison with a truth, files and tiles are all of the final map. The algorithms are pure and each
 //! in its module; this one carries blocks through them.
 //!
-//! Without a filter, a block is final when it is rendered. With one, blocks go into a plain [`Scratch`] file first, and
+//! Without a filter, a block is final when it is rendered. With one, blocks go into a plain [file of planes](PlaneFile) first, and
 //! the final map is made from windows of it with as much surroundings as the filters look at: memory depends on the
 //! filters, never on the area, and the result on neither blocks nor windows.
 
 mod frame;
 mod majority;
 mod masks;
+mod planes;
 mod report;
-mod scratch;
 mod sieve;
 
 use std::collections::BTreeMap;
@@ -29,9 +29,9 @@ use crate::truth::Truth;
 use crate::{Progress, TaskError};
 
 pub(crate) use frame::Frame;
-pub(crate) use masks::{Masks, hash_polygons};
+pub(crate) use masks::{Masks, PolygonFile, find_polygons};
+use planes::PlaneFile;
 pub(crate) use report::Report;
-use scratch::Scratch;
 
 /// Edge of the windows in which filters run: the tiles of the files. Wider where surroundings would outweigh it.
 const WINDOW: usize = 512;
@@ -50,7 +50,7 @@ pub(crate) struct Finishing<'a> {
 /// A final map in the making: counted, compared and written as its blocks come.
 pub(crate) struct FinalMap<'a> {
     with: Finishing<'a>,
-    scratch: Option<Scratch>,
+    waiting: Option<PlaneFile>,
     writers: Writers,
     truth: Option<Truth>,
     counter: Counter,
@@ -74,10 +74,10 @@ impl<'a> FinalMap<'a> {
         folder: &Path,
     ) -> Result<Self, TaskError> {
         let rendered = &with.frame.rendered;
-        let scratch = filters(&with.recipe.post)
-            .then(|| Scratch::create(folder, rendered.width, rendered.height));
+        let waiting = filters(&with.recipe.post)
+            .then(|| PlaneFile::create(folder, rendered.width, rendered.height));
         Ok(Self {
-            scratch: scratch.transpose()?,
+            waiting: waiting.transpose()?,
             report: Report {
                 masks: vec![0; with.recipe.post.masks.len()],
                 ..Report::default()
@@ -91,31 +91,31 @@ impl<'a> FinalMap<'a> {
 
     /// How many steps [`end`](Self::end) will take.
     pub(crate) fn windows(&self) -> usize {
-        self.scratch
+        self.waiting
             .as_ref()
             .map_or(0, |_| self.with.windows().len())
     }
 
     /// Takes a block of the rendered grid.
     pub(crate) fn take(&mut self, window: Window, block: Block) -> Result<(), TaskError> {
-        let Some(scratch) = &self.scratch else {
+        let Some(waiting) = &self.waiting else {
             // Nothing looks beyond a block, so there is no margin: the two grids are one.
             let block = self.with.finish(block, window, window, &mut self.report)?;
             return self.keep(window, &block);
         };
         for (number, plane) in planes(&block).into_iter().enumerate() {
-            scratch.write(number, window, plane)?;
+            waiting.write(number, window, plane)?;
         }
         Ok(())
     }
 
     /// Makes final what had to wait for its surroundings.
     pub(crate) fn end(mut self, progress: &Progress) -> Result<Finished, TaskError> {
-        if let Some(scratch) = self.scratch.take() {
+        if let Some(waiting) = self.waiting.take() {
             for window in self.with.windows() {
                 progress.check()?;
                 let around = self.with.around(window);
-                let block = self.with.read(&scratch, around)?;
+                let block = self.with.read(&waiting, around)?;
                 let block = self.with.finish(block, around, window, &mut self.report)?;
                 self.keep(window, &block)?;
                 progress.advance();
@@ -178,19 +178,19 @@ impl Finishing<'_> {
         }
     }
 
-    fn read(&self, scratch: &Scratch, window: Window) -> Result<Block, TaskError> {
-        let observations = scratch.read(0, window)?;
+    fn read(&self, waiting: &PlaneFile, window: Window) -> Result<Block, TaskError> {
+        let observations = waiting.read(0, window)?;
         let bands = self.recipe.output.bands();
         let map = (1..=bands)
-            .map(|plane| scratch.read(plane, window))
+            .map(|plane| waiting.read(plane, window))
             .collect::<Result<_, _>>()?;
         let output = &self.recipe.output;
         let confidence = output
             .has_confidence()
-            .then(|| scratch.read(bands + 1, window));
+            .then(|| waiting.read(bands + 1, window));
         let evidence = output
             .has_evidence()
-            .then(|| scratch.read(bands + 2, window));
+            .then(|| waiting.read(bands + 2, window));
         Ok(Block {
             map,
             confidence: confidence.transpose()?,

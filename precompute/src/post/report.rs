@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::PolygonFile;
 use crate::recipe::{MaskPlace, Post};
 
 /// Pixels of the finished map that each step changed.
@@ -15,7 +16,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// The steps in their order, with their settings; `None` when there were none but the usual clipping.
-    pub(crate) fn to_json(&self, post: &Post, polygons: &[String]) -> Option<Value> {
+    pub(crate) fn to_json(&self, post: &Post, polygons: &[PolygonFile]) -> Option<Value> {
         let mut steps = Vec::new();
         let mut polygons = polygons.iter();
         for (mask, pixels) in post.masks.iter().zip(&self.masks) {
@@ -31,7 +32,7 @@ impl Report {
                 MaskPlace::Polygons { path, dataset } => json!({
                     "polygons": path.file_name().map(|name| name.to_string_lossy()),
                     "dataset": dataset,
-                    "sha256": polygons.next(),
+                    "sha256": polygons.next().map(|file| &file.sha256),
                 }),
             };
             step["step"] = json!("mask");

@@ -36,20 +36,12 @@ fn has_network() -> bool {
     there
 }
 
-/// An engine that finds the weights.
-fn bench(memory_mb: usize) -> Bench {
-    Bench::with(|options| {
-        options.datasets = shared().map(|dir| dir.join("data"));
-        options.memory_mb = memory_mb;
-    })
-}
-
 #[test]
 fn scenes_become_the_same_layer_as_labels_with_the_networks_name_in_it() {
     if !has_network() {
         return;
     }
-    let bench = bench(256);
+    let bench = Bench::new();
     let published = bench.make(&task(landscape(), "dynamic-world"));
     assert_eq!(published.item_key, "layers/dynamic-world/2024/valley.json");
     let item = bench.item(&published.item_key);
@@ -155,7 +147,7 @@ fn blocks_and_areas_cut_anywhere_have_the_very_classes_of_the_whole() {
         source: scenes_on_the_grid(dir.path(), &grid),
         target: Target::Layer,
     };
-    let (small, large) = (bench(128), bench(2048));
+    let (small, large) = (Bench::with_memory(128), Bench::with_memory(2048));
     let blocks = |bench: &Bench| {
         bench
             .engine
@@ -184,7 +176,7 @@ fn blocks_and_areas_cut_anywhere_have_the_very_classes_of_the_whole() {
     assert!(
         classes
             .iter()
-            .any(|class| (class - classes[[0, 0]]).abs() > 0.5)
+            .any(|class| (*class - classes[[0, 0]]).abs() > 0.5)
     );
 
     // It begins at another parity of rows and columns.
@@ -194,7 +186,7 @@ fn blocks_and_areas_cut_anywhere_have_the_very_classes_of_the_whole() {
         width: 60,
         height: 40,
     });
-    let bench = bench(256);
+    let bench = Bench::new();
     bench.make(&Task {
         aoi: around(&part, "part"),
         ..whole.clone()

@@ -115,6 +115,7 @@ impl Bench {
         let scratch = tempfile::tempdir().unwrap();
         let mut options = EngineOptions {
             models: Some(project().join("models")),
+            datasets: shared().map(|dir| dir.join("data")),
             scratch: scratch.path().to_owned(),
             memory_mb: 256,
             ..EngineOptions::default()

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::record::{self, Accuracy, SceneRow};
 use super::{Files, LegendEntry, Picture};
-use crate::catalog::{self, Kind, Layer};
+use crate::catalog::{self, Kind, Layer, is_cog};
 use crate::chart::{self, Bar};
 use crate::format;
 
@@ -202,9 +202,7 @@ fn downloads(layer: &Layer, files: &Files, store_href: &str) -> Vec<Download> {
         let key = layer.asset_key(name)?;
         Some(download(&key, title, hint, save, files, store_href))
     };
-    let whole = layer
-        .asset_key("map")
-        .is_some_and(|key| key.ends_with(".vrt"));
+    let whole = layer.asset_key("map").is_some_and(|key| !is_cog(&key));
     [
         asset(
             "map",

@@ -85,12 +85,12 @@ impl Budget {
             .count();
         // The smallest number of shards of which the first one fits.
         let shards = (2..=costs.len()).find(|n| self.holds(&sum(&mut costs.iter().step_by(*n))));
-        let mut said = format!(
+        let needs = format!(
             "the plan needs {} of processor time and {} on disk, more than the budget of {self}",
             table::duration(total.cpu_seconds),
             table::bytes(total.output_bytes),
         );
-        said += &match (fitting, shards) {
+        let fits = match (fitting, shards) {
             (0, _) => {
                 "; not even the first task fits: take a smaller area, or a larger budget".to_owned()
             }
@@ -100,7 +100,7 @@ impl Budget {
             ),
             (fitting, None) => format!("; the first {fitting} of {} tasks would fit", costs.len()),
         };
-        Some(said)
+        Some(needs + &fits)
     }
 }
 

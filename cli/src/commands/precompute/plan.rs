@@ -1,6 +1,7 @@
 //! `geocrop precompute plan`: what a run would do and cost, before anything runs.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -204,13 +205,14 @@ impl Costed {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let seconds = self.total().cpu_seconds;
         if seconds > 0.0 {
-            text += &format!(
+            let _ = write!(
+                text,
                 "\nabout {} with {threads} threads, if reading keeps up",
                 duration(seconds / threads as f64)
             );
         }
         for remark in self.remarks() {
-            text += &format!("\n{remark}");
+            let _ = write!(text, "\n{remark}");
         }
         text
     }

@@ -1,5 +1,6 @@
 //! `geocrop precompute run`: makes what is not there yet; one task that fails does not stop the rest.
 
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -175,13 +176,17 @@ impl Report {
                     ),
                 ],
             ];
-            text += &format!("\n{}", table(&["", "planned", "actual", "ratio"], &rows));
+            let _ = write!(
+                text,
+                "\n{}",
+                table(&["", "planned", "actual", "ratio"], &rows)
+            );
         }
         if let Some(peak) = peak_mb().filter(|_| !self.done.is_empty()) {
-            text += &format!("\nmemory at most {peak:.0} MB");
+            let _ = write!(text, "\nmemory at most {peak:.0} MB");
         }
         for (task, reason) in &self.failed {
-            text += &format!("\nfailed: {task}: {reason}");
+            let _ = write!(text, "\nfailed: {task}: {reason}");
         }
         text
     }

@@ -1,5 +1,7 @@
 //! Numbers and tables for people.
 
+use std::fmt::Write as _;
+
 /// Rows of texts as columns; the first is set left, the others right, the last left again.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let columns = header.len();
@@ -15,10 +17,10 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         let mut text = String::new();
         for (column, cell) in cells.iter().enumerate() {
             let width = widths[column];
-            text += &match column {
-                0 => format!("{cell:<width$}"),
-                _ if column + 1 == columns => format!("  {cell}"),
-                _ => format!("  {cell:>width$}"),
+            let _ = match column {
+                0 => write!(text, "{cell:<width$}"),
+                _ if column + 1 == columns => write!(text, "  {cell}"),
+                _ => write!(text, "  {cell:>width$}"),
             };
         }
         text.trim_end().to_owned()

@@ -20,6 +20,10 @@ impl Avx2 {
         has.then_some(Self(()))
     }
 
+    #[expect(
+        clippy::unused_self,
+        reason = "that it exists is the proof that the processor can"
+    )]
     pub(super) fn run<K: Kernel>(self, kernel: K) {
         #[target_feature(enable = "avx2,fma")]
         fn compiled<K: Kernel>(kernel: K) {
@@ -39,6 +43,10 @@ impl Avx512 {
         is_x86_feature_detected!("avx512f").then_some(Self(()))
     }
 
+    #[expect(
+        clippy::unused_self,
+        reason = "that it exists is the proof that the processor can"
+    )]
     pub(super) fn run<K: Kernel>(self, kernel: K) {
         #[target_feature(enable = "avx512f")]
         fn compiled<K: Kernel>(kernel: K) {

@@ -15,14 +15,14 @@ use crate::TaskError;
 /// Planes of `uint8`, one after another, row by row.
 ///
 /// Bytes are kept inverted: what was never written is a hole in the file, reads as zero and so as 255, which is nodata.
-pub(crate) struct Scratch {
+pub(crate) struct PlaneFile {
     file: File,
     path: String,
     width: usize,
     height: usize,
 }
 
-impl Scratch {
+impl PlaneFile {
     /// An empty file in a folder that outlives it, for planes of `width` x `height`.
     pub(crate) fn create(folder: &Path, width: usize, height: usize) -> Result<Self, TaskError> {
         let path = folder.display().to_string();
@@ -98,14 +98,14 @@ mod tests {
     #[test]
     fn windows_come_back_and_the_rest_is_nodata() {
         let folder = tempfile::tempdir().unwrap();
-        let scratch = Scratch::create(folder.path(), 5, 4).unwrap();
+        let planes = PlaneFile::create(folder.path(), 5, 4).unwrap();
         let window = Window {
             x: 1,
             y: 1,
             width: 2,
             height: 2,
         };
-        scratch
+        planes
             .write(1, window, &array![[0, 7], [254, 255]])
             .unwrap();
         let all = Window {
@@ -114,9 +114,9 @@ mod tests {
             width: 5,
             height: 4,
         };
-        assert!(scratch.read(0, all).unwrap().iter().all(|c| *c == 255));
-        assert!(scratch.read(2, all).unwrap().iter().all(|c| *c == 255));
-        let plane = scratch.read(1, all).unwrap();
+        assert!(planes.read(0, all).unwrap().iter().all(|c| *c == 255));
+        assert!(planes.read(2, all).unwrap().iter().all(|c| *c == 255));
+        let plane = planes.read(1, all).unwrap();
         assert_eq!(plane.row(1).to_vec(), [255, 0, 7, 255, 255]);
         assert_eq!(plane.row(2).to_vec(), [255, 254, 255, 255, 255]);
     }
