@@ -168,7 +168,7 @@ impl Network {
     /// `bands` are the nine [`BANDS`], `[band][row][column]`: reflectance in units of 1e-4 as stored,
     /// offsets already taken off; NaN is no data. A pixel without data is still seen by its
     /// neighbours, as the 65535 that upstream's arrays hold. Works in rayon's current pool; beyond
-    /// the result, memory is some 7 MB for each thread, whatever the size of the image.
+    /// the result, memory is some 8 MB for each thread, whatever the size of the image.
     pub fn probabilities(
         &self,
         bands: &[f32],
