@@ -106,6 +106,7 @@ fn map(recipe: &Recipe) -> CogSpec {
     let classes = classes(&recipe.output);
     let mut spec = CogSpec {
         bands: recipe.output.bands(),
+        band_names: Vec::new(),
         palette: None,
         nodata: Some(recipe.output.nodata()),
         overviews: Overviews::Mode,
@@ -144,6 +145,7 @@ fn map(recipe: &Recipe) -> CogSpec {
 fn percent() -> CogSpec {
     CogSpec {
         bands: 1,
+        band_names: Vec::new(),
         palette: None,
         nodata: Some(NODATA),
         overviews: Overviews::Average,

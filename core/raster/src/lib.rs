@@ -17,6 +17,7 @@ mod ffi;
 mod grid;
 mod image;
 mod location;
+mod lookup;
 mod picture;
 mod plain;
 mod read;
