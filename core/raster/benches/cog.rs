@@ -8,40 +8,24 @@
     reason = "a line of JSON per run is what the driver reads"
 )]
 
-use std::error::Error;
-use std::io::BufRead;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+mod worker;
+
+use std::path::Path;
 
 use gdal::Dataset;
 use geocrop_raster::{BlockWriter, CogSpec, Grid, Palette, RasterReader, Window};
 use ndarray::Array2;
 use rayon::prelude::*;
-use serde_json::json;
-
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use worker::Outcome;
 
 /// Rows that are read and handed over at a time.
 const ROWS: usize = 512;
 
 fn main() -> Outcome<()> {
-    let mut arguments = std::env::args().skip(1);
-    let (mut source, mut out, mut threads) = (None, None, 0);
-    while let Some(name) = arguments.next() {
-        match name.as_str() {
-            "--source" => source = arguments.next().map(PathBuf::from),
-            "--out" => out = arguments.next().map(PathBuf::from),
-            "--threads" => threads = arguments.next().unwrap_or_default().parse()?,
-            _ => {}
-        }
-    }
-    let Some((source, out)) = source.zip(out) else {
+    let Some((source, out)) = worker::arguments()? else {
         println!("usage: cog --source PLAIN.tif --out DIR [--threads N], then a line per run");
         return Ok(());
     };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()?;
     geocrop_raster::configure(64);
     let info = RasterReader::new().info(&source.display().to_string())?;
     let grid = info.grid().ok_or("the source is not north-up")?;
@@ -51,22 +35,10 @@ fn main() -> Outcome<()> {
         ..CogSpec::default()
     };
     let what = format!("{} x {} classes to a COG", grid.width, grid.height);
-    println!("{}", json!({"ready": true, "what": what}));
-    for line in std::io::stdin().lock().lines() {
-        line?;
-        let destination = out.join("cog.tif");
-        let (start, before) = (Instant::now(), processor_seconds()?);
-        write(&source, &destination, &out, &grid, &spec)?;
-        let seconds = start.elapsed().as_secs_f64();
-        let report = json!({
-            "seconds": seconds,
-            "cpu_seconds": processor_seconds()? - before,
-            "peak_mb": peak_mb()?,
-            "bytes": std::fs::metadata(&destination)?.len(),
-        });
-        println!("{report}");
-    }
-    Ok(())
+    let destination = out.join("cog.tif");
+    worker::serve(&what, &destination, || {
+        write(&source, &destination, &out, &grid, &spec)
+    })
 }
 
 fn palette(source: &Path) -> Outcome<Option<Palette>> {
@@ -112,24 +84,4 @@ fn write(
             },
         )?;
     Ok(writer.finish(destination)?)
-}
-
-/// Processor seconds of all threads since the start. Linux counts them in hundredths.
-fn processor_seconds() -> Outcome<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields = stat.rsplit(')').next().ok_or("no stat")?;
-    let ticks: Result<Vec<f64>, _> = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(str::parse)
-        .collect();
-    Ok(ticks?.iter().sum::<f64>() / 100.0)
-}
-
-fn peak_mb() -> Outcome<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kilobytes.ok_or("no VmHWM")?.parse::<f64>()? / 1024.0)
 }

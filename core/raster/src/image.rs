@@ -1,6 +1,9 @@
 //! PNG: small files for maps of few classes, and colour with transparency.
 
+use libdeflater::Crc;
 use png::{BitDepth, ColorType, Compression, Encoder, Filter};
+
+use crate::cog::deflate::ClassDeflate;
 
 /// Encodes classes as a PNG with a palette of only the values that occur, in the fewest bits that hold them.
 ///
@@ -38,34 +41,52 @@ pub(crate) fn encode_classes(
         index[value] = u8::try_from(position + first).unwrap_or(u8::MAX);
         palette.push(colors[value]);
     }
-    let (depth, bits) = match palette.len() {
-        ..=2 => (BitDepth::One, 1),
-        3..=4 => (BitDepth::Two, 2),
-        5..=16 => (BitDepth::Four, 4),
-        _ => (BitDepth::Eight, 8),
+    let bits = match palette.len() {
+        ..=2 => 1,
+        3..=4 => 2,
+        5..=16 => 4,
+        _ => 8,
     };
     let per_byte = 8 / bits;
-    let mut packed = Vec::with_capacity(width.div_ceil(per_byte) * height);
+    let row_bytes = 1 + width.div_ceil(per_byte);
+    let mut rows = Vec::with_capacity(row_bytes * height);
     for row in pixels.chunks_exact(width) {
+        // Without a filter: neighbouring classes are equal or unrelated, differences do not compress better.
+        rows.push(0);
         for group in row.chunks(per_byte) {
             let mut byte = 0_u8;
             for (place, pixel) in group.iter().enumerate() {
                 let entry = pixel.map_or(0, |value| index[usize::from(value)]);
                 byte |= entry << (8 - bits * (place + 1));
             }
-            packed.push(byte);
+            rows.push(byte);
         }
     }
-    let palette: Vec<u8> = palette.concat();
-    let opacity: &[u8] = if holes { &[0] } else { &[] };
-    encode(
-        (width, height),
-        ColorType::Indexed,
-        depth,
-        &packed,
-        Some((&palette, opacity)),
-    )
-    .map(Some)
+    let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX).to_be_bytes();
+    let [width, height] = [width, height].map(side);
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    // Colour type 3: a palette.
+    let shape = [&width[..], &height, &[bits as u8, 3, 0, 0, 0]].concat();
+    chunk(&mut file, *b"IHDR", &shape);
+    chunk(&mut file, *b"PLTE", palette.as_flattened());
+    if holes {
+        chunk(&mut file, *b"tRNS", &[0]);
+    }
+    let mut deflate = ClassDeflate::new(row_bytes);
+    chunk(&mut file, *b"IDAT", deflate.compress(&rows, true));
+    chunk(&mut file, *b"IEND", &[]);
+    Ok(Some(file))
+}
+
+/// Adds a part of a PNG file.
+fn chunk(file: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
+    let mut sum = Crc::new();
+    sum.update(&kind);
+    sum.update(data);
+    file.extend((data.len() as u32).to_be_bytes());
+    file.extend(kind);
+    file.extend(data);
+    file.extend(sum.sum().to_be_bytes());
 }
 
 /// Encodes colour: with an alpha channel only if some pixel is transparent. `None` when all are.
@@ -87,36 +108,17 @@ pub(crate) fn encode_color(
         };
         (ColorType::Rgba, pixels.iter().flat_map(rgba).collect())
     };
-    encode(size, color, BitDepth::Eight, &data, None).map(Some)
-}
-
-fn encode(
-    (width, height): (usize, usize),
-    color: ColorType,
-    depth: BitDepth,
-    data: &[u8],
-    palette: Option<(&[u8], &[u8])>,
-) -> Result<Vec<u8>, png::EncodingError> {
     let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
     let mut file = Vec::new();
-    let mut encoder = Encoder::new(&mut file, side(width), side(height));
+    let mut encoder = Encoder::new(&mut file, side(size.0), side(size.1));
     encoder.set_color(color);
-    encoder.set_depth(depth);
+    encoder.set_depth(BitDepth::Eight);
     encoder.set_compression(Compression::Balanced);
-    if let Some((colors, opacity)) = palette {
-        encoder.set_palette(colors);
-        if !opacity.is_empty() {
-            encoder.set_trns(opacity);
-        }
-        // Neighbouring classes are equal or unrelated: differences do not compress better.
-        encoder.set_filter(Filter::NoFilter);
-    } else {
-        encoder.set_filter(Filter::Adaptive);
-    }
+    encoder.set_filter(Filter::Adaptive);
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(data)?;
+    writer.write_image_data(&data)?;
     writer.finish()?;
-    Ok(file)
+    Ok(Some(file))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod ffi;
 mod grid;
 mod image;
 mod location;
+mod lookup;
 mod mosaic;
 mod picture;
 mod plain;

@@ -14,10 +14,11 @@ use pmtiles::{PmTilesWriter, TileCoord, TileId, TileType};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::crs::Crs;
+use crate::crs::{Crs, Projection};
 use crate::error::{RasterError, Result};
 use crate::ffi;
 use crate::grid::{Bounds, Grid};
+use crate::lookup::Lattice;
 use crate::picture::{Style, style};
 use crate::read::{RasterReader, Resampling, open_file};
 use crate::warp::warp;
@@ -34,8 +35,10 @@ const HALF_WORLD: f64 = PI * RADIUS;
 const LAST_LATITUDE: f64 = 85.051_128_779_806_6;
 /// PMTiles and browsers go further; no imagery does.
 const DEEPEST_ZOOM: u8 = 22;
-/// Tiles drawn before they are written: bounds the memory (at most 1 MB each, mostly a few kB).
-const CHUNK: usize = 64;
+/// Tiles that each thread draws before they are written: bounds the memory (at most 1 MB each, mostly a few kB).
+const TILES_PER_THREAD: usize = 32;
+/// Tiles drawn one after another by one [`Drawer`], which takes a while to set up.
+const TILES_PER_DRAWER: usize = 8;
 
 /// How the raster's pixels become a tile's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,14 +126,16 @@ pub fn write_mosaic_pmtiles(
         .map_err(|error| failed(&error))?;
     let total = plan.tiles.len();
     let mut written = 0;
-    for (chunk, tiles) in plan.tiles.chunks(CHUNK).enumerate() {
-        if !progress(chunk * CHUNK, total) {
+    let at_once = TILES_PER_THREAD * rayon::current_num_threads();
+    for (chunk, tiles) in plan.tiles.chunks(at_once).enumerate() {
+        if !progress(chunk * at_once, total) {
             return Err(RasterError::Cancelled {
                 path: destination.to_owned(),
             });
         }
         let drawn: Vec<Option<Vec<u8>>> = tiles
             .par_iter()
+            .with_min_len(TILES_PER_DRAWER)
             .map_init(
                 || Drawer::new(&pyramid, spec.resampling),
                 |drawer, tile| drawer.draw(*tile),
@@ -174,6 +179,7 @@ fn metadata(spec: &TileSpec) -> String {
 /// A raster and its overviews, as seen from the web map.
 struct Pyramid {
     path: PathBuf,
+    crs: Crs,
     style: Style,
     nodata: Option<u8>,
     /// West, south, east, north in degrees, cut at the end of Web Mercator.
@@ -215,6 +221,7 @@ impl Pyramid {
         }
         Ok(Self {
             path: path.to_owned(),
+            crs: grid.crs,
             style,
             nodata,
             pixel: ((mercator.max_x - mercator.min_x) / grid.width as f64)
@@ -347,7 +354,14 @@ struct Drawer<'a> {
     mosaic: &'a Mosaic,
     resampling: Resampling,
     /// By part and level.
-    versions: HashMap<(usize, usize), Dataset>,
+    versions: HashMap<(usize, usize), Version>,
+}
+
+/// A raster at one level of detail, open.
+struct Version {
+    raster: Dataset,
+    /// From the web map to the raster, if pixels of one band are to be looked up.
+    projection: Option<Projection>,
 }
 
 /// Versions that a thread keeps open: those of a few parts that meet in a tile.
@@ -410,25 +424,51 @@ impl<'a> Drawer<'a> {
         let version = match self.versions.entry((number, level)) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(open_file(&pyramid.path, level.checked_sub(1))?)
+                let look_up = self.resampling == Resampling::Nearest && pyramid.style.bands() == 1;
+                entry.insert(Version {
+                    raster: open_file(&pyramid.path, level.checked_sub(1))?,
+                    projection: look_up
+                        .then(|| Projection::new(Crs::WEB_MERCATOR, pyramid.crs).ok())
+                        .flatten(),
+                })
             }
         };
         let numbers: Vec<usize> = (1..=pyramid.style.bands()).collect();
-        let (warped, messages) = ffi::watch(|| {
-            let nodata = pyramid.nodata.map(f64::from);
-            warp(version, &numbers, nodata, grid, self.resampling)
+        let lattice = match &version.projection {
+            Some(projection) => {
+                let transform = version.raster.geo_transform();
+                let transform =
+                    transform.map_err(|error| RasterError::draw(&pyramid.path, error))?;
+                Lattice::new(projection, grid, &transform)
+            }
+            None => None,
+        };
+        let raster = &version.raster;
+        let (drawn, messages) = ffi::watch(|| match lattice {
+            Some(lattice) => Ok(vec![lattice.look_up(raster, pyramid.nodata)?]),
+            None => warped(raster, &numbers, pyramid.nodata, grid, self.resampling),
         });
-        let warped = warped.map_err(|error| {
+        drawn.map_err(|error| {
             let said = messages.into_iter().find(|message| message.failure);
             RasterError::draw(
                 &pyramid.path,
                 said.map_or_else(|| error.to_string(), |m| m.text),
             )
-        })?;
-        let value = |&pixel: &f32| (!pixel.is_nan()).then(|| pixel.round() as u8);
-        Ok(warped
-            .iter()
-            .map(|band| band.iter().map(value).collect())
-            .collect())
+        })
     }
+}
+
+fn warped(
+    version: &Dataset,
+    numbers: &[usize],
+    nodata: Option<u8>,
+    grid: &Grid,
+    resampling: Resampling,
+) -> gdal::errors::Result<Vec<Vec<Option<u8>>>> {
+    let bands = warp(version, numbers, nodata.map(f64::from), grid, resampling)?;
+    let value = |&pixel: &f32| (!pixel.is_nan()).then(|| pixel.round() as u8);
+    Ok(bands
+        .iter()
+        .map(|band| band.iter().map(value).collect())
+        .collect())
 }

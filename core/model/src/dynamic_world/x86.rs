@@ -5,10 +5,6 @@
     reason = "code for instructions that not every processor has can only be called so"
 )]
 #![expect(clippy::inline_always, reason = "see `lanes`")]
-#![expect(
-    clippy::unused_self,
-    reason = "the proof is not looked at: that there is one is enough"
-)]
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 

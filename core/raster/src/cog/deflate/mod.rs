@@ -15,8 +15,8 @@ use std::ops::Range;
 use libdeflater::adler32;
 
 use self::format::{
-    Bits, DISTANCE_SYMBOLS, END, LONGEST, LONGEST_CODE, SHORTEST, SYMBOLS, distance_symbol, joined,
-    length_symbol, put_codes,
+    Bits, DISTANCE_SYMBOLS, END, FARTHEST, LONGEST, LONGEST_CODE, SHORTEST, SYMBOLS,
+    distance_symbol, joined, length_symbol, put_codes,
 };
 use self::plan::{BLOCK, Counts, Map, Plan};
 use self::search::Search;
@@ -56,7 +56,8 @@ impl ClassDeflate {
         };
         let map = Map {
             pixels,
-            distances: [1, *width, 2 * *width],
+            // Rows can be longer than the format reaches.
+            distances: [1, *width, 2 * *width].map(|distance| distance.min(FARTHEST)),
             found,
         };
         out.clear();
