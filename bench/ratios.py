@@ -180,7 +180,7 @@ class Benches:
         ours = Command("geocrop precompute run", [
             self.a.binary, "precompute", "run", "--recipe", os.path.join(HERE, "task.toml"), "--aoi", files["area"],
             "--period", "2024", "--source", files["source"], "--store", store, "--models", files["models"],
-            "--memory", "192"], lambda: shutil.rmtree(store, ignore_errors=True))
+            "--memory", "220"], lambda: shutil.rmtree(store, ignore_errors=True))
         peer = Command("pipeline_python.py with geomad", [
             sys.executable, os.path.join(self.scripts, "pipeline_python.py"), "--scenes", scenes, "--model", model,
             "--out", out, "--threads", str(self.a.threads)], lambda: None)

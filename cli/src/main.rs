@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod config;
+mod memory;
 mod progress;
 mod runner;
 
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    memory::one_heap();
     let args = args::Args::parse();
     start_log(args.verbose);
     match commands::run(args) {

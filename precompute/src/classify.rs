@@ -1,11 +1,8 @@
 //! From features to classes: a model on the planes of a block.
 
-use std::collections::BTreeMap;
-
 use geocrop_model::TreeEnsemble;
-use rayon::prelude::*;
 
-use crate::recipe::{ClassModel, NODATA};
+use crate::recipe::ClassModel;
 
 /// A model with its inputs' places among the recipe's features.
 pub(crate) struct Model {
@@ -14,49 +11,31 @@ pub(crate) struct Model {
     pub(crate) features: Vec<String>,
 }
 
-/// Classes and their confidence in percent. Pixels without an observation in every season are nodata;
-/// a feature that is missing elsewhere (one observation has no deviation) is left to the model.
-pub(crate) fn classify(
+/// Writes classes and their confidence in percent, on this thread. `feature` gives a feature's values by name. Pixels that
+/// are not complete, without an observation in some season, are left alone; a feature that is missing elsewhere (one
+/// observation has no deviation) is left to the model.
+pub(crate) fn classify<'f>(
     model: &Model,
     classes: &ClassModel,
-    features: &BTreeMap<String, Vec<f32>>,
+    feature: &dyn Fn(&str) -> &'f [f32],
     complete: &[bool],
-) -> (Vec<u8>, Vec<u8>) {
-    let planes: Vec<&[f32]> = model
-        .features
-        .iter()
-        .map(|f| features[f].as_slice())
-        .collect();
+    map: &mut [u8],
+    confidence: &mut [u8],
+) {
+    let planes: Vec<&[f32]> = model.features.iter().map(|name| feature(name)).collect();
     let outputs = model.ensemble.outputs();
-    let mut map = vec![NODATA; complete.len()];
-    let mut confidence = vec![NODATA; complete.len()];
-    let rows = complete
-        .len()
-        .div_ceil(4 * rayon::current_num_threads())
-        .max(1024);
-    map.par_chunks_mut(rows)
-        .zip(confidence.par_chunks_mut(rows))
-        .enumerate()
-        .for_each(|(chunk, (map, confidence))| {
-            let first = chunk * rows;
-            let part: Vec<&[f32]> = planes
-                .iter()
-                .map(|p| &p[first..first + map.len()])
-                .collect();
-            let mut scores = vec![0.0_f32; map.len() * outputs];
-            model
-                .ensemble
-                .predict_planes(&part, &mut scores)
-                .expect("the planes and the scores have the model's shape");
-            for (row, scores) in scores.chunks(outputs).enumerate() {
-                if complete[first + row] {
-                    let (class, probability) = top_class(scores, classes.threshold);
-                    map[row] = classes.values[class];
-                    confidence[row] = (probability * 100.0).round() as u8;
-                }
-            }
-        });
-    (map, confidence)
+    let mut scores = vec![0.0_f32; map.len() * outputs];
+    model
+        .ensemble
+        .predict_planes(&planes, &mut scores)
+        .expect("the planes and the scores have the model's shape");
+    for (pixel, scores) in scores.chunks(outputs).enumerate() {
+        if complete[pixel] {
+            let (class, probability) = top_class(scores, classes.threshold);
+            map[pixel] = classes.values[class];
+            confidence[pixel] = (probability * 100.0).round() as u8;
+        }
+    }
 }
 
 /// The class that wins and its probability. One score is the probability of the second class.

@@ -1,6 +1,7 @@
 //! One entry point for every task, whoever asks for it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use geocrop_raster::{TileResampling, TileSpec};
 use geocrop_store::publish::{self, Content, Staged};
@@ -263,6 +264,7 @@ impl Engine {
             model: model.as_ref(),
             network: network.as_ref(),
             progress,
+            room: Mutex::default(),
         };
         let finishing = Finishing {
             recipe,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use geocrop_raster::{
     BlockWriter, CogSpec, Grid, Overviews, Palette, TileReport, TileSpec, Window, write_pmtiles,
 };
+use rayon::prelude::*;
 
 use crate::block::Block;
 use crate::labels::{EVIDENCE, OBSERVATION_BANDS};
@@ -72,23 +73,17 @@ impl Writers {
         progress: &Progress,
     ) -> Result<Files, TaskError> {
         progress.begin(Stage::Write, 2 + usize::from(self.confidence.is_some()));
-        let map = scratch.join("map.tif");
-        self.map.finish(&map)?;
-        progress.advance();
-        progress.check()?;
-        let confidence = match self.confidence {
-            Some(writer) => {
-                let path = scratch.join("confidence.tif");
-                writer.finish(&path)?;
-                progress.advance();
-                Some(path)
-            }
-            None => None,
-        };
-        progress.check()?;
-        let observations = scratch.join("observations.tif");
-        self.observations.finish(&observations)?;
-        progress.advance();
+        let file = |name: &str| scratch.join(name);
+        let (map, observations) = (file("map.tif"), file("observations.tif"));
+        let confidence = self.confidence.is_some().then(|| file("confidence.tif"));
+        let mut work = vec![(self.map, &map), (self.observations, &observations)];
+        work.extend(self.confidence.zip(confidence.as_ref()));
+        work.into_par_iter().try_for_each(|(writer, path)| {
+            progress.check()?;
+            writer.finish(path)?;
+            progress.advance();
+            Ok::<_, TaskError>(())
+        })?;
         progress.check()?;
 
         let tiles = match tiles {

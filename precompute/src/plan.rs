@@ -69,24 +69,30 @@ pub(crate) fn grid(task: &Task) -> Result<Grid, TaskError> {
     Ok(Grid::covering(recipe.crs, recipe.resolution, bounds)?)
 }
 
+/// What GDAL's cache of decoded blocks gets of a budget of memory. A block of pixels asks for a file's blocks once, and
+/// the next time for those of hundreds of other files: there is little that a cache could remember.
+pub fn cache_mb(memory_mb: usize) -> usize {
+    (memory_mb / 12).clamp(8, 64)
+}
+
 /// The side of the blocks that keeps a task within a budget of memory.
 ///
 /// A block holds every value of a season (`dates x bands`, 16 bits each), what each thread has just read, and the
-/// features. The budget's first part is the program itself and GDAL's cache.
+/// features of all seasons. The budget's first part is the program itself with its libraries and open files, and GDAL's
+/// cache.
 pub(crate) fn block_size(recipe: &Recipe, dates: usize, memory_mb: usize) -> usize {
-    const FIXED_MB: usize = 120;
+    const FIXED_MB: usize = 85;
+    let cache = cache_mb(memory_mb);
     if let Output::Labels(map) = &recipe.output {
-        let budget = memory_mb.saturating_sub(FIXED_MB + memory_mb / 8);
+        let budget = memory_mb.saturating_sub(FIXED_MB + cache);
         return labels::block_size(map.legend.len(), budget);
     }
     let bands = recipe.bands.len();
-    let features = recipe.feature_names().len();
-    let bytes = 2 * dates * bands
-        + 4 * (bands * 2 + 4) // the composite
-        + 12 * rayon::current_num_threads()
-        + 4 * features
-        + 16;
-    let budget = memory_mb.saturating_sub(FIXED_MB + memory_mb / 8).max(16) * 1024 * 1024;
+    let features = recipe.season_features.names().len() * recipe.seasons.len();
+    let rasters = recipe.rasters.len();
+    let bytes =
+        2 * dates * bands + 12 * rayon::current_num_threads() + 4 * (features + rasters) + 16;
+    let budget = memory_mb.saturating_sub(FIXED_MB + cache).max(16) * 1024 * 1024;
     let side = ((budget / bytes) as f64).sqrt() as usize;
     // Scenes are stored in blocks of 512 or 1024: whole ones of them are read once each.
     if side >= 512 {

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use geocrop_model::Unit;
 use geocrop_raster::{Bounds, Grid, Resampling};
 use geocrop_source::{Ancillary, Description, Kind, Scene};
+use rayon::prelude::*;
 
 use crate::TaskError;
 use crate::files::with_reader;
@@ -104,10 +105,11 @@ pub(crate) fn season(
     let composites = source.kind == Kind::Composites;
     let rasters = layers(recipe, &inputs.rasters)?;
     let season = inputs.season.clone();
-    let mut scenes = Vec::with_capacity(inputs.scenes.len());
-    for scene in &inputs.scenes {
-        scenes.push(prepare(recipe, scene, grid, composites)?);
-    }
+    let scenes = inputs
+        .scenes
+        .par_iter()
+        .map(|scene| prepare(recipe, scene, grid, composites))
+        .collect::<Result<Vec<_>, _>>()?;
     if composites {
         return Ok(PreparedSeason::Composites {
             season,

@@ -29,8 +29,7 @@ pub(crate) fn engine(config: &Config) -> Result<Engine> {
 /// As [`engine`], with options of a command's own.
 fn engine_with(config: &Config, adjust: impl FnOnce(&mut EngineOptions)) -> Result<Engine> {
     let memory_mb = config.memory_mb()?;
-    // An eighth of the budget for GDAL's decoded blocks; the rest is for ours.
-    geocrop_raster::configure(memory_mb / 8);
+    geocrop_raster::configure(geocrop_precompute::cache_mb(memory_mb));
     let mut options = EngineOptions {
         models: Some(config.path("models")),
         datasets: Some(super::data::folder()),

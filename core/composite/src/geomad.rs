@@ -50,17 +50,19 @@ mod solver;
 mod tests;
 mod weiszfeld;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use solver::Solver;
 
 /// Pixels that one task works on: the block of all their observations stays in the processor's second cache.
 const CHUNK: usize = 64;
 
-/// The observations of a block of pixels.
+/// The observations of a block of pixels, as reflectances or as codes of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Observations<'a> {
+pub struct Observations<'a, T = f32> {
     /// Reflectances in the order `[date][band][pixel]`; NaN = masked.
-    pub values: &'a [f32],
+    pub values: &'a [T],
     /// Number of dates.
     pub dates: usize,
     /// Number of bands.
@@ -121,24 +123,52 @@ pub struct Geomad {
 /// dates.
 pub fn geomad(observations: &Observations, options: &GeomadOptions) -> Geomad {
     observations.check();
-    let mut out = Geomad::unseen(observations, options);
+    let mut out = Geomad::unseen(observations.bands, observations.pixels, options);
     out.chunks(observations.pixels)
         .into_par_iter()
         .enumerate()
         .for_each_init(Solver::default, |solver, (index, mut chunk)| {
-            solver.solve(observations, options, index * CHUNK, &mut chunk);
+            solver.solve(
+                observations,
+                |value| value,
+                options,
+                index * CHUNK,
+                &mut chunk,
+            );
         });
     out
 }
 
-impl Observations<'_> {
+/// [`geomad`] of the pixels in a range, on this thread, with the same result. `reflectance` tells what a stored value
+/// stands for; NaN = masked.
+///
+/// # Panics
+/// As [`geomad`], and if the range ends beyond the last pixel.
+pub fn geomad_range<T: Copy>(
+    observations: &Observations<T>,
+    reflectance: impl Fn(T) -> f32 + Copy,
+    options: &GeomadOptions,
+    range: Range<usize>,
+) -> Geomad {
+    observations.check();
+    assert!(range.end <= observations.pixels, "{range:?} ends too far");
+    let mut out = Geomad::unseen(observations.bands, range.len(), options);
+    let mut solver = Solver::default();
+    for (index, mut chunk) in out.chunks(range.len()).into_iter().enumerate() {
+        let first = range.start + index * CHUNK;
+        solver.solve(observations, reflectance, options, first, &mut chunk);
+    }
+    out
+}
+
+impl<T> Observations<'_, T> {
     fn check(&self) {
-        let &Self {
+        let Self {
             values,
             dates,
             bands,
             pixels,
-        } = self;
+        } = *self;
         assert_eq!(
             values.len(),
             dates * bands * pixels,
@@ -162,11 +192,10 @@ struct Chunk<'a> {
 
 impl Geomad {
     /// The composite where nothing was seen.
-    fn unseen(observations: &Observations, options: &GeomadOptions) -> Self {
-        let pixels = observations.pixels;
+    fn unseen(bands: usize, pixels: usize, options: &GeomadOptions) -> Self {
         let mads = if options.mads { pixels } else { 0 };
         Self {
-            median: vec![f32::NAN; observations.bands * pixels],
+            median: vec![f32::NAN; bands * pixels],
             emad: vec![f32::NAN; mads],
             smad: vec![f32::NAN; mads],
             bcmad: vec![f32::NAN; mads],

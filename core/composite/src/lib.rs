@@ -12,6 +12,6 @@ pub mod mask;
 pub mod morphology;
 pub mod scl;
 
-pub use geomad::{Geomad, GeomadOptions, Observations, geomad};
+pub use geomad::{Geomad, GeomadOptions, Observations, geomad, geomad_range};
 pub use mask::{MaskGroup, MaskRecipe};
 pub use scl::{SCL_CLASSES, scl_class};

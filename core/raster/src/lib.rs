@@ -26,6 +26,7 @@ mod read;
 mod resample;
 mod setup;
 mod stats;
+mod tiff;
 mod tiles;
 mod warp;
 mod write;

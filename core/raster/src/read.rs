@@ -1,5 +1,6 @@
 //! Reading a band of a file, wherever it is, onto a grid.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use crate::grid::{Bounds, Grid, Window};
 use crate::location::Location;
 use crate::resample::{Between, Lattice, NorthUp, Part, resample};
 use crate::setup;
+use crate::tiff;
 use crate::warp::warp;
 
 /// How pixels of one grid become pixels of another.
@@ -127,8 +129,9 @@ pub struct RasterReader {
     open: VecDeque<Opened>,
 }
 
-/// More than the bands of a scene, and far fewer than a process may have open.
-const HANDLES: usize = 48;
+/// The bands of a scene and some more. Each open file keeps what it has last read in libtiff: half a megabyte, times the
+/// number of threads. Opening one again is cheap: from a disk, or from what GDAL remembers of a server's answer.
+const HANDLES: usize = 16;
 
 struct Opened {
     address: String,
@@ -342,6 +345,23 @@ fn honest(location: &Location, messages: &[Message]) -> Result<()> {
     }
 }
 
+/// What GDAL makes of the file's coordinate system; `None` when it has no EPSG code.
+fn epsg(dataset: &Dataset) -> gdal::errors::Result<Option<Crs>> {
+    let mut reference = dataset.spatial_ref()?;
+    let mut code = reference.auth_code();
+    if code.is_err() && reference.auto_identify_epsg().is_ok() {
+        code = reference.auth_code();
+    }
+    let epsg = reference
+        .auth_name()
+        .is_none_or(|name| name.eq_ignore_ascii_case("EPSG"));
+    Ok(code
+        .ok()
+        .filter(|_| epsg)
+        .and_then(|code| u32::try_from(code).ok())
+        .map(Crs::from_epsg))
+}
+
 /// An open file and what is needed at every read.
 struct OpenRaster {
     location: Location,
@@ -351,6 +371,8 @@ struct OpenRaster {
     crs: Option<Crs>,
     width: usize,
     height: usize,
+    /// The way around GDAL, once it was looked for.
+    pixels: OnceCell<Option<tiff::Pixels>>,
 }
 
 impl OpenRaster {
@@ -364,21 +386,11 @@ impl OpenRaster {
         let geo_transform = dataset
             .geo_transform()
             .map_err(|_| missing("geotransform (origin and pixel size)"))?;
-        let mut reference = dataset
-            .spatial_ref()
-            .map_err(|_| missing("coordinate reference system"))?;
-        let mut code = reference.auth_code();
-        if code.is_err() && reference.auto_identify_epsg().is_ok() {
-            code = reference.auth_code();
-        }
-        let epsg = reference
-            .auth_name()
-            .is_none_or(|name| name.eq_ignore_ascii_case("EPSG"));
-        let crs = code
-            .ok()
-            .filter(|_| epsg)
-            .and_then(|code| u32::try_from(code).ok())
-            .map(Crs::from_epsg);
+        let known = location.local.as_deref().and_then(tiff::crs);
+        let crs = match known {
+            Some(crs) => Some(crs),
+            None => epsg(&dataset).map_err(|_| missing("coordinate reference system"))?,
+        };
         let (width, height) = dataset.raster_size();
         Ok(Self {
             location,
@@ -387,6 +399,7 @@ impl OpenRaster {
             crs,
             width,
             height,
+            pixels: OnceCell::new(),
         })
     }
 
@@ -453,12 +466,32 @@ impl OpenRaster {
             return Ok(None);
         };
         let size = (grid.width, grid.height);
+        let stored = Stored {
+            nodata: band.no_data_value(),
+        };
+        let window = Window {
+            x: x as usize,
+            y: y as usize,
+            width: grid.width,
+            height: grid.height,
+        };
+        let read = |pixels: &tiff::Pixels| pixels.read(window, numbers);
+        if number == 1 && self.pixels().and_then(read).is_some() {
+            return Ok(Some(stored));
+        }
         self.delivered(number, || {
             band.read_into_slice((x as isize, y as isize), size, size, numbers, None)
         })?;
-        Ok(Some(Stored {
-            nodata: band.no_data_value(),
-        }))
+        Ok(Some(stored))
+    }
+
+    /// The file's numbers without GDAL, where that can be.
+    fn pixels(&self) -> Option<&tiff::Pixels> {
+        let open = || {
+            let pixels = tiff::Pixels::open(self.location.local.as_deref()?)?;
+            (pixels.size() == (self.width, self.height)).then_some(pixels)
+        };
+        self.pixels.get_or_init(open).as_ref()
     }
 
     fn read(

@@ -30,27 +30,29 @@ impl Avx2 {
     }
 
     /// [`Solver::solve_with`], compiled for these instructions.
-    pub(super) fn solve(
+    pub(super) fn solve<T: Copy>(
         self,
         solver: &mut Solver,
-        observations: &Observations,
+        observations: &Observations<T>,
+        reflectance: impl Fn(T) -> f32 + Copy,
         options: &GeomadOptions,
         first: usize,
         out: &mut Chunk,
     ) {
         #[target_feature(enable = "avx2,fma")]
-        fn compiled(
+        fn compiled<T: Copy>(
             simd: Avx2,
             solver: &mut Solver,
-            observations: &Observations,
+            observations: &Observations<T>,
+            reflectance: impl Fn(T) -> f32 + Copy,
             options: &GeomadOptions,
             first: usize,
             out: &mut Chunk,
         ) {
-            solver.solve_with(simd, observations, options, first, out);
+            solver.solve_with(simd, observations, reflectance, options, first, out);
         }
         // SAFETY: the features that the function is compiled for were found, or there would be no `self`.
-        unsafe { compiled(self, solver, observations, options, first, out) }
+        unsafe { compiled(self, solver, observations, reflectance, options, first, out) }
     }
 }
 

@@ -124,7 +124,7 @@ pub(super) fn geomad(observations: &Observations, options: &GeomadOptions) -> Ge
         bands,
         pixels,
     } = observations;
-    let mut out = Geomad::unseen(observations, options);
+    let mut out = Geomad::unseen(observations.bands, observations.pixels, options);
     let mut series = Series::default();
     for pixel in 0..pixels {
         let value = |date: usize, band: usize| values[(date * bands + band) * pixels + pixel];

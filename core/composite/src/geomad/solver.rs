@@ -24,32 +24,34 @@ pub(super) struct Solver {
 
 impl Solver {
     /// Writes the composite of the pixels from `first` on, as many as `out` has room for.
-    pub(super) fn solve(
+    pub(super) fn solve<T: Copy>(
         &mut self,
-        observations: &Observations,
+        observations: &Observations<T>,
+        reflectance: impl Fn(T) -> f32 + Copy,
         options: &GeomadOptions,
         first: usize,
         out: &mut Chunk,
     ) {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = super::avx2::Avx2::find() {
-            return avx2.solve(self, observations, options, first, out);
+            return avx2.solve(self, observations, reflectance, options, first, out);
         }
-        self.solve_with(Portable, observations, options, first, out);
+        self.solve_with(Portable, observations, reflectance, options, first, out);
     }
 
     /// [`Self::solve`] with one kind of arithmetic.
     #[inline(always)]
-    pub(super) fn solve_with(
+    pub(super) fn solve_with<T: Copy>(
         &mut self,
         simd: impl Simd,
-        observations: &Observations,
+        observations: &Observations<T>,
+        reflectance: impl Fn(T) -> f32 + Copy,
         options: &GeomadOptions,
         first: usize,
         out: &mut Chunk,
     ) {
         let bands = observations.bands;
-        self.load(simd, observations, first, out.count.len());
+        self.load(simd, observations, reflectance, first, out.count.len());
         let octets = self.octets.iter_mut();
         for (octet, start) in octets.zip((0..out.count.len()).step_by(LANES)) {
             octet.pad(bands);
@@ -87,13 +89,20 @@ impl Solver {
 
     /// Fills the octets with the observations of `size` pixels from `first` on.
     #[inline(always)]
-    fn load(&mut self, simd: impl Simd, observations: &Observations, first: usize, size: usize) {
-        let &Observations {
+    fn load<T: Copy>(
+        &mut self,
+        simd: impl Simd,
+        observations: &Observations<T>,
+        reflectance: impl Fn(T) -> f32 + Copy,
+        first: usize,
+        size: usize,
+    ) {
+        let Observations {
             values,
             bands,
             pixels,
             ..
-        } = observations;
+        } = *observations;
         self.octets.iter_mut().for_each(Octet::clear);
         // Pixels beyond `size` stay unseen.
         self.date.clear();
@@ -102,7 +111,9 @@ impl Solver {
             // A run of each plane first: the same few lines of the planes, whose distance is often a power of two,
             // would throw each other out of the cache.
             for (row, plane) in self.date.iter_mut().zip(date.chunks_exact(pixels)) {
-                row[..size].copy_from_slice(&plane[first..first + size]);
+                for (to, from) in row[..size].iter_mut().zip(&plane[first..first + size]) {
+                    *to = reflectance(*from);
+                }
             }
             for (index, octet) in self.octets.iter_mut().enumerate() {
                 octet.push(simd, self.date.iter().map(|row| &row.as_chunks().0[index]));

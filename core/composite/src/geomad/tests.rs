@@ -121,13 +121,71 @@ fn total_distance(values: &[f32], point: &[f32]) -> f64 {
         .sum()
 }
 
+#[test]
+fn codes_and_ranges_give_the_composite_of_the_whole() {
+    let (dates, bands, pixels) = (5, 2, 300);
+    let codes: Vec<u16> = (0..dates * bands * pixels)
+        .map(
+            |place| match (place % pixels + place / (pixels * bands)) % 4 {
+                0 => u16::MAX,
+                _ => ((place * 7919) % 9001) as u16,
+            },
+        )
+        .collect();
+    let reflectance = |code: u16| match code {
+        u16::MAX => f32::NAN,
+        code => f32::from(code) / 10_000.0,
+    };
+    let values: Vec<f32> = codes.iter().copied().map(reflectance).collect();
+    let options = GeomadOptions::default();
+    let whole = geomad(
+        &Observations {
+            values: &values,
+            dates,
+            bands,
+            pixels,
+        },
+        &options,
+    );
+    let coded = Observations {
+        values: &codes,
+        dates,
+        bands,
+        pixels,
+    };
+    let (first, end) = (70, 211);
+    let part = geomad_range(&coded, reflectance, &options, first..end);
+    let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let planes = part
+        .median
+        .chunks(end - first)
+        .zip(whole.median.chunks(pixels));
+    for (part, whole) in planes {
+        assert_eq!(bits(part), bits(&whole[first..end]));
+    }
+    assert_eq!(bits(&part.smad), bits(&whole.smad[first..end]));
+    assert_eq!(part.count, whole.count[first..end]);
+    assert!(
+        geomad_range(&coded, reflectance, &options, 9..9)
+            .count
+            .is_empty()
+    );
+}
+
 /// Without the vector units that this processor may have.
 fn portable(observations: &Observations, options: &GeomadOptions) -> Geomad {
-    let mut out = Geomad::unseen(observations, options);
+    let mut out = Geomad::unseen(observations.bands, observations.pixels, options);
     let mut solver = Solver::default();
     let chunks = out.chunks(observations.pixels);
     for (index, mut chunk) in chunks.into_iter().enumerate() {
-        solver.solve_with(Portable, observations, options, index * CHUNK, &mut chunk);
+        solver.solve_with(
+            Portable,
+            observations,
+            |value| value,
+            options,
+            index * CHUNK,
+            &mut chunk,
+        );
     }
     out
 }
