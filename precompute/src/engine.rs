@@ -13,6 +13,7 @@ use crate::describe::{self, Facts};
 use crate::estimate::{Rates, Spent, cpu_seconds};
 use crate::files::close_files;
 use crate::labels;
+use crate::lattice;
 use crate::lock::Lock;
 use crate::networks::Trained;
 use crate::output::Writers;
@@ -369,14 +370,17 @@ fn render(
     progress: &Progress,
 ) -> Result<(Vec<usize>, Finished), TaskError> {
     let mut observed = vec![0; renderer.seasons.len()];
-    progress.begin(Stage::Map, planned.windows.len() + map.windows());
-    for window in &planned.windows {
+    let size = planned.plan.block_size;
+    let first_cut = lattice::first_cut(renderer.seasons, size);
+    let windows = plan::blocks(&planned.frame, size, first_cut);
+    progress.begin(Stage::Map, windows.len() + map.windows());
+    for window in windows {
         progress.check()?;
-        let block = renderer.render(*window, &planned.frame.needed(*window))?;
+        let block = renderer.render(window, &planned.frame.needed(window))?;
         for (total, seen) in observed.iter_mut().zip(&block.observed) {
             *total += seen;
         }
-        map.take(*window, block)?;
+        map.take(window, block)?;
         progress.advance();
     }
     Ok((observed, map.end(progress)?))

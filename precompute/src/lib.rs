@@ -26,6 +26,7 @@ mod estimate;
 mod files;
 mod inputs;
 mod labels;
+mod lattice;
 mod lock;
 mod models;
 mod mosaic;

@@ -5,7 +5,7 @@ use std::mem::take;
 use std::ops::Range;
 
 use geocrop_composite::{Geomad, GeomadOptions, Observations, geomad};
-use geocrop_raster::{Grid, Resampling};
+use geocrop_raster::{Grid, Resampling, Window};
 use rayon::prelude::*;
 
 use crate::TaskError;
@@ -212,6 +212,7 @@ impl Renderer<'_> {
                 .collect();
             missing.extend(file.missing.iter().copied().filter_map(whole));
             encode_stored(codes, file.scale, file.offset, &missing);
+            forget_outside(codes, block.grid.width, stored.known);
             return Ok(());
         }
         let values = self.read_band(scene, band, block)?;
@@ -378,6 +379,18 @@ impl Renderer<'_> {
             }
         }
         Ok(composite)
+    }
+}
+
+/// Makes missing what a file does not cover.
+fn forget_outside(codes: &mut [u16], width: usize, known: Window) {
+    for (row, line) in codes.chunks_exact_mut(width).enumerate() {
+        if (known.y..known.y + known.height).contains(&row) {
+            line[..known.x].fill(MISSING);
+            line[known.x + known.width..].fill(MISSING);
+        } else {
+            line.fill(MISSING);
+        }
     }
 }
 

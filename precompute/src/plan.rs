@@ -101,9 +101,10 @@ pub(crate) fn block_size(recipe: &Recipe, dates: usize, memory_mb: usize) -> usi
     (side / 64 * 64).max(64)
 }
 
-/// The blocks that the area touches.
-pub(crate) fn blocks(frame: &Frame, size: usize) -> Vec<Window> {
-    let windows = frame.rendered.blocks(size).into_iter();
+/// The blocks that the area touches, cut from a column and row on. A plan has not seen the files and cuts from the first
+/// pixel.
+pub(crate) fn blocks(frame: &Frame, size: usize, first_cut: (usize, usize)) -> Vec<Window> {
+    let windows = frame.rendered.blocks_from(size, first_cut).into_iter();
     windows.filter(|window| frame.touches(*window)).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use geocrop_raster::{Grid, Window};
+use geocrop_raster::Grid;
 use geocrop_source::{Kind, Query, Scene, Source};
 use geocrop_store::ResultKeys;
 use geocrop_store::stac::Item;
@@ -31,7 +31,6 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) keys: ResultKeys,
     pub(crate) frame: Frame,
-    pub(crate) windows: Vec<Window>,
     pub(crate) lock: Lock,
     pub(crate) trained: Option<Trained>,
     /// What a person should know about how the inputs were found.
@@ -67,7 +66,7 @@ impl<'a> Planner<'a> {
         let dates = recipe.seasons.iter().map(scenes);
         let most = dates.clone().max().unwrap_or(1);
         let block_size = plan::block_size(recipe, most, options.memory_mb);
-        let windows = plan::blocks(&frame, block_size);
+        let windows = plan::blocks(&frame, block_size, (0, 0));
         let pixels: usize = windows.iter().map(|w| w.width * w.height).sum();
         let bands = recipe.bands.len() + usize::from(recipe.mask.is_some());
         let dates: usize = dates.sum();
@@ -182,7 +181,7 @@ impl<'a> Planner<'a> {
         let seasons = &lock.inputs.seasons;
         let dates = seasons.iter().map(|s| s.scenes.len()).max().unwrap_or(0);
         let block_size = plan::block_size(&task.recipe, dates, options.memory_mb);
-        let windows = plan::blocks(&frame, block_size);
+        let windows = plan::blocks(&frame, block_size, (0, 0));
         plan::refuse_without_pixels(&task.aoi, &frame, &grid)?;
         let plan = Plan {
             recipe: task.recipe.name.clone(),
@@ -200,7 +199,6 @@ impl<'a> Planner<'a> {
             plan,
             keys,
             frame,
-            windows,
             lock,
             trained,
             note: None,

@@ -12,6 +12,7 @@ use crate::TaskError;
 use crate::files::with_reader;
 use crate::inputs::SeasonInputs;
 use crate::labels;
+use crate::lattice::FileBlocks;
 use crate::recipe::{Output, Raster, Recipe, Season};
 use crate::sanity::Sanity;
 
@@ -25,6 +26,8 @@ pub(crate) struct PreparedBand {
     pub(crate) missing: Vec<f64>,
     pub(crate) scale: f32,
     pub(crate) offset: f32,
+    /// How the file is cut, if its pixels are the grid's.
+    pub(crate) blocks: Option<FileBlocks>,
 }
 
 /// A scene whose files were looked at.
@@ -174,6 +177,7 @@ fn prepare(
                 },
                 scale: band.scale.or(tags.and_then(|t| t.scale)).unwrap_or(1.0) as f32,
                 offset: band.offset.or(tags.and_then(|t| t.offset)).unwrap_or(0.0) as f32,
+                blocks: FileBlocks::on(grid, &info),
             },
         );
     }

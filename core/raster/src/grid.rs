@@ -62,7 +62,7 @@ impl fmt::Display for Bounds {
 }
 
 /// A rectangle of pixels, counted from the top-left corner of a grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Window {
     /// First column.
     pub x: usize,
@@ -213,14 +213,33 @@ impl Grid {
     /// # Panics
     /// When `size` is zero.
     pub fn blocks(&self, size: usize) -> Vec<Window> {
+        self.blocks_from(size, (0, 0))
+    }
+
+    /// As [`blocks`](Self::blocks), with cuts at column and row `first` and every `size` pixels from there in both
+    /// directions.
+    ///
+    /// # Panics
+    /// When `size` is zero.
+    pub fn blocks_from(&self, size: usize, first: (usize, usize)) -> Vec<Window> {
         assert!(size > 0, "blocks need at least one pixel");
-        let rows = (0..self.height).step_by(size);
-        rows.flat_map(|y| {
-            (0..self.width).step_by(size).map(move |x| Window {
+        let cuts = |side: usize, first: usize| -> Vec<(usize, usize)> {
+            let mut starts: Vec<usize> = (first % size..side).step_by(size).collect();
+            if starts.first() != Some(&0) && side > 0 {
+                starts.insert(0, 0);
+            }
+            let ends = starts.iter().skip(1).copied().chain([side]);
+            let pairs = starts.iter().copied().zip(ends);
+            pairs.map(|(start, end)| (start, end - start)).collect()
+        };
+        let columns = cuts(self.width, first.0);
+        let rows = cuts(self.height, first.1).into_iter();
+        rows.flat_map(|(y, height)| {
+            columns.iter().map(move |&(x, width)| Window {
                 x,
                 y,
-                width: size.min(self.width - x),
-                height: size.min(self.height - y),
+                width,
+                height,
             })
         })
         .collect()

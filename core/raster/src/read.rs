@@ -118,6 +118,8 @@ impl RasterInfo {
 pub struct Stored {
     /// The file's own number for "no data".
     pub nodata: Option<f64>,
+    /// The part of the grid that the file covers; elsewhere there are no numbers.
+    pub known: Window,
 }
 
 /// Opens rasters by location and keeps a bounded number of them open.
@@ -206,8 +208,8 @@ impl RasterReader {
     /// Reads the stored numbers of a band (one-based) of 8 or 16 unsigned bits into `numbers`, `[row][column]`, as they
     /// are: nodata is not looked at.
     ///
-    /// `None`, and `numbers` left alone, where that is not possible: the band is of another type, or the grid is not
-    /// aligned with the file or not wholly inside it.
+    /// Where the file ends, `numbers` are left alone. `None`, and all of them left alone, where the numbers cannot be had
+    /// so: the band is of another type, or the grid is not aligned with the file.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -453,36 +455,78 @@ impl OpenRaster {
         numbers: &mut [u16],
     ) -> Result<Option<Stored>> {
         let band = self.band(number)?;
-        let inside = |start: i64, length: usize, all: usize| {
-            usize::try_from(start).is_ok_and(|start| start + length <= all)
-        };
-        let place = self.aligned(grid).filter(|(x, y)| {
-            inside(*x, grid.width, self.width) && inside(*y, grid.height, self.height)
-        });
-        let (Some((x, y)), true) = (
-            place,
-            matches!(band.band_type().name().as_str(), "Byte" | "UInt16"),
-        ) else {
+        let (Some((column, row)), true) = (self.aligned(grid), is_short(&band)) else {
             return Ok(None);
         };
-        let size = (grid.width, grid.height);
-        let stored = Stored {
-            nodata: band.no_data_value(),
+        let nodata = band.no_data_value();
+        let columns = overlap(column, grid.width, self.width);
+        let rows = overlap(row, grid.height, self.height);
+        let (Some((x, to_x, width)), Some((y, to_y, height))) = (columns, rows) else {
+            return Ok(Some(Stored {
+                nodata,
+                known: Window::default(),
+            }));
         };
         let window = Window {
-            x: x as usize,
-            y: y as usize,
-            width: grid.width,
-            height: grid.height,
+            x,
+            y,
+            width,
+            height,
         };
-        let read = |pixels: &tiff::Pixels| pixels.read(window, numbers);
-        if number == 1 && self.pixels().and_then(read).is_some() {
-            return Ok(Some(stored));
+        if width == grid.width {
+            let start = to_y * width;
+            self.numbers(number, window, &mut numbers[start..start + width * height])?;
+        } else {
+            let mut part = vec![0; width * height];
+            self.numbers(number, window, &mut part)?;
+            let lines = numbers.chunks_exact_mut(grid.width).skip(to_y);
+            for (line, part) in lines.zip(part.chunks_exact(width)) {
+                line[to_x..to_x + width].copy_from_slice(part);
+            }
         }
+        let known = Window {
+            x: to_x,
+            y: to_y,
+            width,
+            height,
+        };
+        Ok(Some(Stored { nodata, known }))
+    }
+
+    /// The numbers of a window of a band of 8 or 16 unsigned bits.
+    fn numbers(&self, number: usize, window: Window, numbers: &mut [u16]) -> Result<()> {
+        if number == 1
+            && let Some(pixels) = self.pixels()
+            && pixels.read(window, numbers).is_some()
+        {
+            return Ok(());
+        }
+        let band = self.band(number)?;
+        let size = (window.width, window.height);
+        let origin = (window.x as isize, window.y as isize);
         self.delivered(number, || {
-            band.read_into_slice((x as isize, y as isize), size, size, numbers, None)
+            band.read_into_slice(origin, size, size, numbers, None)
+        })
+    }
+
+    /// A window of a band as floats.
+    fn values(&self, number: usize, window: Window) -> Result<Vec<f32>> {
+        let band = self.band(number)?;
+        let size = (window.width, window.height);
+        if number == 1
+            && is_short(&band)
+            && let Some(pixels) = self.pixels()
+        {
+            let mut numbers = vec![0; size.0 * size.1];
+            if pixels.read(window, &mut numbers).is_some() {
+                return Ok(numbers.into_iter().map(f32::from).collect());
+            }
+        }
+        let origin = (window.x as isize, window.y as isize);
+        let read = self.delivered(number, || {
+            band.read_as::<f32>(origin, size, size, Some(ResampleAlg::NearestNeighbour))
         })?;
-        Ok(Some(stored))
+        Ok(read.into_shape_and_vec().1)
     }
 
     /// The file's numbers without GDAL, where that can be.
@@ -510,15 +554,14 @@ impl OpenRaster {
             let columns = overlap(column, grid.width, self.width);
             let rows = overlap(row, grid.height, self.height);
             if let (Some((from_x, to_x, width)), Some((from_y, to_y, height))) = (columns, rows) {
-                let read = self.delivered(number, || {
-                    band.read_as::<f32>(
-                        (from_x as isize, from_y as isize),
-                        (width, height),
-                        (width, height),
-                        Some(ResampleAlg::NearestNeighbour),
-                    )?
-                    .to_array()
-                })?;
+                let window = Window {
+                    x: from_x,
+                    y: from_y,
+                    width,
+                    height,
+                };
+                let read = Array2::from_shape_vec((height, width), self.values(number, window)?)
+                    .expect("one value for each pixel of the window");
                 pixels
                     .slice_mut(s![to_y..to_y + height, to_x..to_x + width])
                     .assign(&read);
@@ -575,19 +618,10 @@ impl OpenRaster {
         let Some(window) = nodes.window(self.width, self.height) else {
             return Ok(Some(Array2::from_elem((grid.height, grid.width), f32::NAN)));
         };
-        let band = self.band(number)?;
-        let size = (window.width, window.height);
-        let mut pixels = self.delivered(number, || {
-            band.read_as::<f32>(
-                (window.x as isize, window.y as isize),
-                size,
-                size,
-                Some(ResampleAlg::NearestNeighbour),
-            )
-        })?;
-        leave_out(pixels.data_mut().iter_mut(), nodata, missing);
+        let mut values = self.values(number, window)?;
+        leave_out(values.iter_mut(), nodata, missing);
         let part = Part {
-            values: pixels.data(),
+            values: &values,
             window,
         };
         Ok(Some(resample(&lattice, &nodes, &part, between)))
@@ -744,6 +778,11 @@ impl OpenRaster {
         let here = Projection::new(grid.crs, Crs::LON_LAT)?.bounds(grid.bounds())?;
         Ok(!here.intersects(&file))
     }
+}
+
+/// Whether a band's numbers are of 8 or 16 unsigned bits.
+fn is_short(band: &gdal::raster::RasterBand<'_>) -> bool {
+    matches!(band.band_type().name().as_str(), "Byte" | "UInt16")
 }
 
 /// Makes values that mean no data NaN.

@@ -11,6 +11,7 @@ use super::LabelError;
 use crate::TaskError;
 use crate::files::with_reader;
 use crate::inputs::SeasonInputs;
+use crate::lattice::FileBlocks;
 use crate::prepare::{Acquisition, PreparedBand, PreparedScene, PreparedSeason};
 use crate::recipe::{Method, Recipe};
 use crate::sanity::Sanity;
@@ -26,11 +27,12 @@ pub(crate) fn season(
     let looked = Look {
         recipe,
         source,
+        grid,
         names: legend.iter().map(|class| class.name.as_str()).collect(),
     };
     let mut days: BTreeMap<NaiveDate, Vec<PreparedScene>> = BTreeMap::new();
     for scene in &inputs.scenes {
-        let prepared = looked.prepare(scene, grid)?;
+        let prepared = looked.prepare(scene)?;
         if prepared.bounds.intersects(&grid.bounds()) {
             let day = scene.datetime.date_naive();
             days.entry(day).or_default().push(prepared);
@@ -57,6 +59,7 @@ pub(crate) fn season(
 struct Look<'a> {
     recipe: &'a Recipe,
     source: &'a Description,
+    grid: &'a Grid,
     /// The legend's names, by rising value: names and order of the probability bands.
     names: Vec<&'a str>,
 }
@@ -70,7 +73,7 @@ struct Offer {
 }
 
 impl Look<'_> {
-    fn prepare(&self, scene: &Scene, grid: &Grid) -> Result<PreparedScene, TaskError> {
+    fn prepare(&self, scene: &Scene) -> Result<PreparedScene, TaskError> {
         let (offer, info) = self.offer(scene)?;
         let averages = self.recipe.composite.method == Method::MeanProbability;
         let bands = match offer.label {
@@ -92,7 +95,7 @@ impl Look<'_> {
         Ok(PreparedScene {
             scene: scene.clone(),
             bands,
-            bounds: info.bounds_in(grid.crs)?,
+            bounds: info.bounds_in(self.grid.crs)?,
             sanity: Sanity::default(),
             notes: Vec::new(),
         })
@@ -208,6 +211,7 @@ impl Look<'_> {
             missing: Vec::new(),
             scale: scale.unwrap_or(1.0) as f32,
             offset: offset.unwrap_or(0.0) as f32,
+            blocks: FileBlocks::on(self.grid, info),
         }
     }
 }
@@ -226,9 +230,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let source = Source::open(&dir.path().display().to_string(), None).unwrap();
         let legend = recipe.output.legend().unwrap();
+        let grid = Grid {
+            crs: geocrop_raster::Crs::EQUAL_AREA,
+            x0: 0.0,
+            y0: 0.0,
+            resolution: 10.0,
+            width: 1,
+            height: 1,
+        };
         let look = Look {
             recipe: &recipe,
             source: source.description(),
+            grid: &grid,
             names: legend.iter().map(|class| class.name.as_str()).collect(),
         };
         let bands: Vec<BandInfo> = names

@@ -15,9 +15,9 @@ use super::reduce::{Reduction, SplitRow};
 use super::scratch::{Packed, Scratch};
 use crate::write::Overviews;
 
-/// Enough for the rows of tiles in work of a raster of 20,000 columns. Wider ones unpack some tiles again, which takes
+/// Enough for the rows of tiles in work of a raster of 4000 columns. Wider ones unpack some tiles again, which takes
 /// a tenth of the time of packing them.
-const KEPT_BYTES: usize = 16 << 20;
+const KEPT_BYTES: usize = 4 << 20;
 
 /// A tile of one of the versions (0 is full size).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

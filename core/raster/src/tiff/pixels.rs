@@ -55,7 +55,6 @@ pub(crate) struct Pixels {
     differences: bool,
     /// Place and size of each block, row by row.
     blocks: Vec<(u64, usize)>,
-    room: RefCell<Room>,
 }
 
 /// What reading needs, kept from one block to the next.
@@ -63,6 +62,15 @@ struct Room {
     packed: Vec<u8>,
     plain: Vec<u8>,
     inflate: Decompressor,
+}
+
+thread_local! {
+    // Not one for each open file: a block's bytes would wait there for the next one for as long as the file is open.
+    static ROOM: RefCell<Room> = RefCell::new(Room {
+        packed: Vec::new(),
+        plain: Vec::new(),
+        inflate: Decompressor::new(),
+    });
 }
 
 impl Pixels {
@@ -125,11 +133,6 @@ impl Pixels {
             packing,
             differences,
             blocks: blocks.map(|(place, size)| (place, size as usize)).collect(),
-            room: RefCell::new(Room {
-                packed: Vec::new(),
-                plain: Vec::new(),
-                inflate: Decompressor::new(),
-            }),
             file,
         })
     }
@@ -142,7 +145,10 @@ impl Pixels {
     /// Reads a window, which lies inside the image, row by row. `None` where a block is missing or not what it should
     /// be; `numbers` may then be filled in part.
     pub(crate) fn read(&self, window: Window, numbers: &mut [u16]) -> Option<()> {
-        let room = &mut *self.room.borrow_mut();
+        ROOM.with_borrow_mut(|room| self.read_in(room, window, numbers))
+    }
+
+    fn read_in(&self, room: &mut Room, window: Window, numbers: &mut [u16]) -> Option<()> {
         let columns = window.x..window.x + window.width;
         let rows = window.y..window.y + window.height;
         let across = self.width.div_ceil(self.block.0);
