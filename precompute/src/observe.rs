@@ -27,7 +27,7 @@ pub(crate) enum Seen {
 pub(crate) struct Composite {
     /// `[band][pixel]`, reflectance.
     pub(crate) bands: Vec<f32>,
-    /// `[pixel]` each, in the order of [`DEVIATIONS`].
+    /// `[pixel]` each, in the order of [`DEVIATIONS`]; empty if they were not asked for.
     pub(crate) deviations: [Vec<f32>; 3],
     /// Clear observations, `[pixel]`.
     pub(crate) count: Vec<u16>,
@@ -46,7 +46,7 @@ impl Seen {
                     deviations: whole
                         .deviations
                         .each_ref()
-                        .map(|d| d[range.clone()].to_vec()),
+                        .map(|d| d.get(range.clone()).unwrap_or_default().to_vec()),
                     count: whole.count[range.clone()].to_vec(),
                 }
             }

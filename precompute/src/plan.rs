@@ -92,7 +92,7 @@ pub(crate) fn block_size(recipe: &Recipe, dates: usize, memory_mb: usize) -> usi
     let rasters = recipe.rasters.len();
     let bytes =
         2 * dates * bands + 12 * rayon::current_num_threads() + 4 * (features + rasters) + 16;
-    let budget = memory_mb.saturating_sub(FIXED_MB + cache).max(16) * 1024 * 1024;
+    let budget = memory_mb.saturating_sub(FIXED_MB + cache).max(1) * 1024 * 1024;
     let side = ((budget / bytes) as f64).sqrt() as usize;
     // Scenes are stored in blocks of 512 or 1024: whole ones of them are read once each.
     if side >= 512 {

@@ -1,8 +1,10 @@
 //! Whole tasks over a made landscape: from a catalog of scenes to a published layer.
 
+use std::sync::Arc;
+
 use crate::support::{Bench, aoi, copy_of_landscape, files, landscape, project, source, task};
-use geocrop_precompute::{Outcome, Progress, TaskError, publish_models};
-use geocrop_raster::{RasterReader, Resampling, histogram};
+use geocrop_precompute::{Outcome, Progress, Published, Recipe, Task, TaskError, publish_models};
+use geocrop_raster::{Aoi, AoiLimits, RasterReader, Resampling, histogram};
 use geocrop_store::ContentType;
 use geocrop_store::stac::Collection;
 
@@ -108,24 +110,62 @@ fn the_same_inputs_give_the_same_bytes() {
 #[test]
 fn small_blocks_give_the_same_map_as_large_ones() {
     // Blocks of 64 px cut the 96 px area in four; the mask's morphology must not show the cuts.
-    let task = task(landscape(), "ndvi");
-    let (small, large) = (Bench::new(), Bench::with_memory(2048));
-    assert!(
-        small
-            .engine
-            .planner()
-            .plan(&task, &Progress::new())
-            .unwrap()
-            .block_size
-            >= 64
-    );
+    same_in_small_and_large_blocks(&task(landscape(), "ndvi"));
+}
+
+#[test]
+fn cuts_on_those_of_the_files_and_edges_of_scenes_change_nothing() {
+    // On the scenes' own grid numbers are read as they are stored, and cuts lie where the files have theirs; half of the
+    // area lies beyond the scenes.
+    let folder = tempfile::tempdir().unwrap();
+    let ring = [
+        (30.998, -17.402),
+        (31.010, -17.402),
+        (31.010, -17.392),
+        (30.998, -17.392),
+    ];
+    let ring: Vec<[f64; 2]> = ring
+        .iter()
+        .chain(&ring[..1])
+        .map(|&(x, y)| [x, y])
+        .collect();
+    let area = serde_json::json!({
+        "type": "Feature",
+        "properties": { "name": "Edge", "slug": "valley" },
+        "geometry": { "type": "Polygon", "coordinates": [ring] },
+    });
+    let path = folder.path().join("edge.geojson");
+    std::fs::write(&path, area.to_string()).unwrap();
+    let text = std::fs::read_to_string(project().join("recipes/ndvi.toml")).unwrap();
+    let text = text.replace("EPSG:6933", "EPSG:32736");
+    let task = Task {
+        recipe: Arc::new(Recipe::parse(&text, "utm.toml").unwrap()),
+        aoi: Aoi::read(&path, &AoiLimits::default()).unwrap(),
+        ..task(landscape(), "ndvi")
+    };
+    let map = same_in_small_and_large_blocks(&task);
+    let seen = map.statistics.observed_ha / map.statistics.area_ha;
+    assert!((0.1..0.9).contains(&seen), "{seen} of the area was seen");
+}
+
+/// Makes a map in blocks of 64 pixels and in one, which must be the same.
+fn same_in_small_and_large_blocks(task: &Task) -> Published {
+    let (small, large) = (Bench::with_memory(1), Bench::with_memory(2048));
+    let plan = |bench: &Bench| {
+        let mut planner = bench.engine.planner();
+        planner.plan(task, &Progress::new()).unwrap()
+    };
+    assert_eq!(plan(&small).block_size, 64);
+    assert!(plan(&small).blocks >= 4);
+    assert_eq!(plan(&large).blocks, 1);
     let key = "layers/ndvi/2024/valley.tif";
-    small.make(&task);
-    large.make(&task);
+    small.make(task);
+    let map = large.make(task);
     assert_eq!(
         std::fs::read(small.file(key)).unwrap(),
         std::fs::read(large.file(key)).unwrap()
     );
+    map
 }
 
 #[test]
