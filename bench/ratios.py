@@ -170,17 +170,25 @@ class Benches:
         ours = self.ours("cog", "--source", source, "--out", self.path("cog"))
         yield self.compare("cog", ours, self.peer("cog", folder), 1.5)
 
-    def task(self):
-        scenes, out, store = self.path("scenes"), self.path("task-python"), self.path("task-store")
+    def make_scenes(self, size):
+        scenes = self.path(f"scenes-{size}")
         if not os.path.exists(os.path.join(scenes, "ready")):
-            python(os.path.join(self.scripts, "pipeline_python.py"), "--make-scenes", "--scenes", scenes)
+            python(os.path.join(self.scripts, "pipeline_python.py"), "--make-scenes", "--scenes", scenes, "--size",
+                   str(size))
             open(os.path.join(scenes, "ready"), "w").close()
-        model = os.path.join(self.make_trees(), "model.json")
-        files = self.describe_task(scenes, model)
-        ours = Command("geocrop precompute run", [
+        return scenes
+
+    def run_task(self, size, store, *more):
+        files = self.describe_task(size, os.path.join(self.make_trees(), "model.json"))
+        return Command("geocrop precompute run", [
             self.a.binary, "precompute", "run", "--recipe", os.path.join(HERE, "task.toml"), "--aoi", files["area"],
-            "--period", "2024", "--source", files["source"], "--store", store, "--models", files["models"],
-            "--memory", "220"], lambda: shutil.rmtree(store, ignore_errors=True))
+            "--period", "2024", "--source", files["source"], "--store", store, "--models", files["models"], *more],
+            lambda: shutil.rmtree(store, ignore_errors=True))
+
+    def task(self):
+        scenes, out, store = self.make_scenes(1024), self.path("task-python"), self.path("task-store")
+        model = os.path.join(self.make_trees(), "model.json")
+        ours = self.run_task(1024, store, "--memory", "220")
         peer = Command("pipeline_python.py with geomad", [
             sys.executable, os.path.join(self.scripts, "pipeline_python.py"), "--scenes", scenes, "--model", model,
             "--out", out, "--threads", str(self.a.threads)], lambda: None)
@@ -191,12 +199,25 @@ class Benches:
               f"{100 * row['same_class']:.2f} % of pixels have the same class")
         yield row
 
-    def describe_task(self, scenes, model):
+    def memory(self):
+        """How much memory the task takes with its default budget, and with four times the area."""
+        for size in (1024, 2048):
+            self.make_scenes(size)
+            ours = self.run_task(size, self.path("task-store"))
+            ours.run()  # warm
+            runs = [ours.run() for _ in range(min(self.a.repeat, 3))]
+            peak, seconds = (statistics.median(run[key] for run in runs) for key in ("peak_mb", "seconds"))
+            verdict = "" if peak < 512 else "   ABOVE THE BAR"
+            print(f"{'memory':14} {size} x {size} px x 24 dates x 10 bands: peak {peak:.0f} MB, at most 512; "
+                  f"{seconds:.1f} s{verdict}", flush=True)
+            yield {"name": f"memory {size}", "peak_mb": peak, "seconds": seconds, "ratio": 512 / peak, "least": 1}
+
+    def describe_task(self, size, model):
         """The source, the area and the model of the task, as files that the program reads."""
         import rasterio
         from rasterio.warp import transform
 
-        folder = self.path("task")
+        scenes, folder = self.make_scenes(size), self.path(f"task-{size}")
         models = os.path.join(folder, "models", "bench", "1")
         os.makedirs(models, exist_ok=True)
         shutil.copy(model, os.path.join(models, "model.json"))
@@ -229,7 +250,7 @@ class Benches:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ["trees", "geomad", "network", "cog", "task"]
+    names = ["trees", "geomad", "network", "cog", "task", "memory"]
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
