@@ -34,6 +34,8 @@ export class Ask {
     private readonly map: MapLibre,
     private readonly api: Api,
     private readonly show: (layer: Layer) => void,
+    /** Says something in the panel's quiet line. */
+    private readonly say: (words: string) => void,
   ) {
     this.drawing = new Drawing(map, (area) => this.take(area));
     this.root = element("section", { class: "ask", "aria-labelledby": "ask-title" }, this.body);
@@ -49,9 +51,8 @@ export class Ask {
       this.recipes = await this.api.recipes();
     } catch (error) {
       if (error instanceof Unreachable) {
-        this.body.replaceChildren(
-          element("p", { class: "quiet" }, "Areas on demand are off: the API cannot be reached. The map works without it."),
-        );
+        this.say("Areas on demand are off: the API cannot be reached. The map works without it.");
+        this.body.replaceChildren(element("p", { class: "quiet" }, "The API cannot be reached just now; please come back later."));
         return;
       }
       // Recipes may be for signed-in users only; the form asks again after signing in.

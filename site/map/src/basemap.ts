@@ -1,10 +1,12 @@
-// A base that needs no other host: land, borders, a graticule and the outlines of mapped areas.
+// A base that needs no other host: land, borders, a graticule, towns and the outlines of mapped areas. Names are drawn
+// with the reader's own fonts, so there are no glyphs to fetch.
 
 import type { FeatureCollection } from "geojson";
-import type { StyleSpecification } from "maplibre-gl";
+import type { ExpressionSpecification, StyleSpecification } from "maplibre-gl";
+import { TOWNS } from "./towns";
 
-const LIGHT = { sea: "#e7eced", land: "#f7f4ea", border: "#b9b39e", grid: "#d9dcd4", area: "#2f6d3a" };
-const DARK = { sea: "#0f1312", land: "#1d221a", border: "#4d5646", grid: "#272d26", area: "#93cc8c" };
+const LIGHT = { sea: "#e7eced", land: "#f7f4ea", border: "#b9b39e", grid: "#d9dcd4", area: "#2f6d3a", town: "#3a4136", halo: "#f7f4ea" };
+const DARK = { sea: "#0f1312", land: "#1d221a", border: "#4d5646", grid: "#272d26", area: "#93cc8c", town: "#c9d0c0", halo: "#1d221a" };
 
 function graticule(step: number): FeatureCollection {
   const lines: [number, number][][] = [];
@@ -20,6 +22,18 @@ function graticule(step: number): FeatureCollection {
   };
 }
 
+/** Large towns from afar, small ones close up. */
+const SEEN: ExpressionSpecification = ["any", ["==", ["get", "rank"], 1], ["all", ["==", ["get", "rank"], 2], [">=", ["zoom"], 6.5]], [">=", ["zoom"], 8]];
+
+const towns: FeatureCollection = {
+  type: "FeatureCollection",
+  features: TOWNS.map(({ name, rank, lng, lat }) => ({
+    type: "Feature",
+    properties: { name, rank },
+    geometry: { type: "Point", coordinates: [lng, lat] },
+  })),
+};
+
 /** The map's style, for a light or a dark screen. */
 export function basemap(borders: string, dark: boolean): StyleSpecification {
   const colors = dark ? DARK : LIGHT;
@@ -28,6 +42,7 @@ export function basemap(borders: string, dark: boolean): StyleSpecification {
     sources: {
       borders: { type: "geojson", data: borders, attribution: "Borders: Natural Earth" },
       graticule: { type: "geojson", data: graticule(5) },
+      towns: { type: "geojson", data: towns, attribution: "Towns: approximate" },
       areas: { type: "geojson", data: { type: "FeatureCollection", features: [] } },
       drawing: { type: "geojson", data: { type: "FeatureCollection", features: [] } },
     },
@@ -41,6 +56,28 @@ export function basemap(borders: string, dark: boolean): StyleSpecification {
         type: "line",
         source: "areas",
         paint: { "line-color": colors.area, "line-width": 1.4, "line-dasharray": [3, 2] },
+      },
+      {
+        id: "town-dots",
+        type: "circle",
+        source: "towns",
+        filter: SEEN,
+        paint: { "circle-radius": ["match", ["get", "rank"], 1, 3.5, 2, 2.8, 2.2], "circle-color": colors.town, "circle-stroke-color": colors.halo, "circle-stroke-width": 1.2 },
+      },
+      {
+        id: "town-names",
+        type: "symbol",
+        source: "towns",
+        filter: SEEN,
+        layout: {
+          "text-field": ["get", "name"],
+          "text-font": ["system-ui", "sans-serif"],
+          "text-size": ["match", ["get", "rank"], 1, 14, 2, 12.5, 12],
+          "text-variable-anchor": ["left", "right", "top", "bottom"],
+          "text-radial-offset": 0.55,
+          "symbol-sort-key": ["get", "rank"],
+        },
+        paint: { "text-color": colors.town, "text-halo-color": colors.halo, "text-halo-width": 1.4 },
       },
       { id: "drawing-fill", type: "fill", source: "drawing", paint: { "fill-color": "#1f5fbf", "fill-opacity": 0.18 } },
       { id: "drawing-line", type: "line", source: "drawing", paint: { "line-color": "#1f5fbf", "line-width": 2.5 } },
