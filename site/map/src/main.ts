@@ -78,11 +78,11 @@ async function start(app: HTMLElement): Promise<void> {
   const api = href("api");
   if (api) {
     const ask = new Ask(map, new Api(api.replace(/\/$/, "")), (layer) => shown?.add(layer), say);
-    const box = element("details", { class: "ask-box", open: view.ask }, element("summary", { id: "ask-title" }, "Ask for an area of your own"), ask.root);
+    const box = element("details", { class: "ask-box", open: view.ask || view.job !== undefined }, element("summary", { id: "ask-title" }, "Ask for an area of your own"), ask.root);
     status.before(box);
     if (shown) shown.busy = () => ask.drawingNow;
     // What is asked for on demand may wait until the map is there.
-    map.once("idle", () => void ask.start());
+    map.once("idle", () => void ask.start(view.job));
   }
 }
 

@@ -233,10 +233,12 @@ export async function hectaresIn(sheet: Sheet, view: Bounds): Promise<number[] |
   return sums;
 }
 
-/** Ground under one pixel: Mercator stretches both ways by the cosine of the latitude. */
+/** Ground under one pixel: Mercator stretches both ways by the cosine of the latitude, and the Earth is no sphere. */
 function pixelHectares(z: number, y: number, size: number): number {
   const scale = 2 ** z;
   const latitude = Math.atan(Math.sinh(Math.PI * (1 - (2 * y) / scale)));
   const metres = (40_075_016.686 * Math.cos(latitude)) / (scale * size);
-  return (metres * metres) / 10_000;
+  const e2 = 0.00669437999014;
+  const flattening = (1 - e2) / (1 - e2 * Math.sin(latitude) ** 2) ** 2;
+  return (metres * metres * flattening) / 10_000;
 }
