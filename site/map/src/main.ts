@@ -9,6 +9,7 @@ import { basemap } from "./basemap";
 import { element } from "./element";
 import { type Bounds, distinct, type Layer, nearest, overlap, readLayers, type Sheet, sheets, union } from "./layers";
 import { Overlay } from "./overlay";
+import { addBase } from "./osm";
 import { type Change, type Choice, Panel } from "./panel";
 import { PlaceBox } from "./place";
 import { type Place, Search } from "./search";
@@ -48,6 +49,8 @@ async function start(app: HTMLElement): Promise<void> {
     dragRotate: false,
     maxZoom: 18,
     fadeDuration: 0,
+    // Finer than this nobody sees, and every pixel costs time.
+    pixelRatio: Math.min(devicePixelRatio, 2),
     ...(view.at
       ? { zoom: view.at[0], center: [view.at[2], view.at[1]] }
       : { bounds: opening(first, view.layer?.split("/")[2], host.clientWidth) ?? HOME, fitBoundsOptions: { padding: PADDING } }),
@@ -55,24 +58,31 @@ async function start(app: HTMLElement): Promise<void> {
   map.touchZoomRotate.disableRotation();
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new maplibregl.ScaleControl({ maxWidth: 110 }), "bottom-right");
-  map.addControl(new maplibregl.AttributionControl({ compact: true }), "bottom-right");
   // For tests and for the curious: the console can look at the map.
   Object.assign(window, { geocropMap: map });
 
-  const panel = element("aside", { id: "panel", "aria-label": "Layers" });
+  const panel = document.getElementById("panel") ?? app.appendChild(element("aside", { id: "panel", "aria-label": "Layers" }));
   // One quiet line for what is amiss; the map goes on without it.
   const status = element("p", { class: "quiet status", role: "status", id: "status" });
   const say = (words: string) => { if (status.textContent !== words) status.textContent = words; };
-  app.append(panel);
   panel.append(status);
   map.on("error", ({ error }) => say(`Some of the map cannot be read just now: ${error.message}`));
   await new Promise((ready) => map.once("load", ready));
-  // The control opens itself; it would cover the map.
-  map.getContainer().querySelector(".maplibregl-ctrl-attrib")?.classList.remove("maplibregl-compact-show");
+  // Closed from the start: it opens itself, which would cover the map and move what lies beside it.
+  map.addControl(new maplibregl.AttributionControl({ compact: true }), "bottom-right");
+  const credits = map.getContainer().querySelector(".maplibregl-ctrl-attrib");
+  credits?.classList.remove("maplibregl-compact-show");
+  credits?.removeAttribute("open");
   dark.addEventListener("change", () => location.reload());
 
-  if (!first) panel.prepend(element("p", { class: "quiet" }, "Nothing has been mapped in this store yet."));
-  const shown = first && new Shown(map, layers, { sheet: first, partner: null, hidden: new Set(), opacity: 1 }, panel, status, new Swipe(map, style, () => shown?.remember(true)));
+  const base = href("basemap");
+  const prepare = (on: MapLibre) => {
+    if (!base) return;
+    addBase(on, new URL(base, location.href).href, dark.matches).catch((error: unknown) => say(`The base map cannot be read: ${error instanceof Error ? error.message : String(error)}`));
+  };
+  prepare(map);
+  if (!first) status.before(element("p", { class: "quiet" }, "Nothing has been mapped in this store yet."));
+  const shown = first && new Shown(map, layers, { sheet: first, partner: null, hidden: new Set(), opacity: 1 }, panel, status, new Swipe(map, style, prepare, () => shown?.remember(true)));
   shown?.recall(view, false);
 
   const api = href("api");
@@ -214,7 +224,7 @@ class Shown {
     this.looked = key;
     const run = ++this.counting;
     // A moment later, so that a reader who is still moving does not wait for it.
-    await new Promise((done) => setTimeout(done, 120));
+    await new Promise((done) => (window.requestIdleCallback ?? setTimeout)(() => setTimeout(done, 120)));
     if (run !== this.counting) return;
     const counted = sheet.legend.length > 0 ? await hectaresIn(sheet, view).catch(() => null) : null;
     if (run !== this.counting) return;

@@ -37,6 +37,8 @@ export class Swipe {
   constructor(
     private readonly map: MapLibre,
     private readonly style: () => StyleSpecification,
+    /** Brings a new map to the state of the first, but for its sheet. */
+    private readonly prepare: (map: MapLibre) => void,
     private readonly settled: () => void,
   ) {}
 
@@ -54,6 +56,7 @@ export class Swipe {
     if (second.isStyleLoaded() || this.overlay) draw();
     else
       second.once("load", () => {
+        this.prepare(second);
         this.overlay = new Overlay(second, "areas");
         draw();
       });
