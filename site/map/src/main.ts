@@ -133,7 +133,7 @@ class Shown {
     private readonly map: MapLibre,
     private readonly layers: Layer[],
     private readonly choice: Choice,
-    host: HTMLElement,
+    private readonly host: HTMLElement,
     before: HTMLElement,
     private readonly swipe: Swipe,
   ) {
@@ -295,7 +295,9 @@ class Shown {
     this.pin.getElement().setAttribute("aria-hidden", "true");
     void this.place.show(this.layers, this.choice.sheet, lng, lat);
     if (!fresh) return;
-    this.place.root.scrollIntoView({ block: narrow ? "start" : "nearest" });
+    // The panel alone scrolls; on a phone what is asked about comes to its top.
+    const [panel, box] = [this.host.getBoundingClientRect(), this.place.root.getBoundingClientRect()];
+    if (narrow || box.top < panel.top || box.top > panel.bottom - 120) this.host.scrollTop += box.top - panel.top - 12;
     this.remember(true);
   }
 

@@ -86,6 +86,8 @@ export class PlaceBox {
   private readonly body = element("div", { class: "place-body", "aria-live": "polite" });
   private groups: Group[] = [];
   private asked = 0;
+  /** Which place the groups are about. */
+  private known = "";
 
   constructor(closed: () => void) {
     this.root.append(
@@ -106,6 +108,10 @@ export class PlaceBox {
 
   async show(layers: Layer[], sheet: Sheet, lng: number, lat: number): Promise<void> {
     const asked = ++this.asked;
+    const key = `${lng} ${lat} ${layers.length}`;
+    // Another year of the same place: everything is known already.
+    if (key === this.known && !this.root.hidden) return this.draw(sheet, lng, lat);
+    this.known = "";
     this.root.hidden = false;
     this.body.setAttribute("aria-busy", "true");
     this.body.replaceChildren(element("p", { class: "quiet" }, "Reading the files of this place…"));
@@ -113,6 +119,7 @@ export class PlaceBox {
     // Another place was chosen meanwhile.
     if (asked !== this.asked) return;
     this.groups = groups;
+    this.known = key;
     this.body.removeAttribute("aria-busy");
     this.draw(sheet, lng, lat);
   }
@@ -124,12 +131,13 @@ export class PlaceBox {
       this.body.replaceChildren(element("p", {}, "Nothing has been mapped here."), where);
       return;
     }
+    const open = new Set([...this.body.querySelectorAll<HTMLElement>("details[open]")].map((details) => details.dataset.recipe));
     const first = (group: Group) => Number(group.recipe === sheet.recipe);
     const ordered = [...this.groups].sort((a, b) => first(b) - first(a));
-    this.body.replaceChildren(...ordered.map((group) => this.group(group, sheet.period)), where);
+    this.body.replaceChildren(...ordered.map((group) => this.group(group, sheet.period, open.has(group.recipe))), where);
   }
 
-  private group(group: Group, period: string): HTMLElement {
+  private group(group: Group, period: string, open: boolean): HTMLElement {
     const now = group.rows.find((row) => row.period === period) ?? group.rows.at(-1)!;
     const facts = [
       now.value !== null && `NDVI ${now.value.toFixed(2)}`,
@@ -146,7 +154,7 @@ export class PlaceBox {
       facts.length > 0 && element("p", { class: "quiet" }, sentence(facts.join(", "))),
       group.rows.length > 1 && chart(group, now.period),
       group.rows.length > 1 && element("p", { class: "quiet" }, steadiness(group.rows)),
-      element("details", {}, element("summary", {}, "As a table"), table(group)),
+      element("details", { open, "data-recipe": group.recipe }, element("summary", {}, "As a table"), table(group)),
     );
   }
 }

@@ -84,6 +84,9 @@ test("a click explains the place by year, from files alone", { skip }, async () 
   assert.equal(rows.length, 11);
   for (const row of rows) assert.match(row, /20\d\d\s+Water\s+\d+ %\s+\d+/);
   assert.match(await page.innerText("#place"), /NDVI -?\d\.\d\d/);
+  await page.focus("#year");
+  await page.keyboard.press("ArrowLeft");
+  assert.match(await group.innerText(), /Land cover.*2023/, "another year of the same place needs no reading");
   await page.click(".place-close");
   assert.ok(await page.isHidden("#place"));
   await leave();
@@ -203,6 +206,9 @@ test("a phone shows the map, and a tap explains", { skip }, async () => {
   await page.touchscreen.tap(dam.x, dam.y);
   await page.waitForSelector("#place .chart");
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the screen");
+  const [app, place, panel] = await page.evaluate(() => ["#app", "#place", "#panel"].map((part) => document.querySelector(part).getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom })));
+  assert.equal(Math.round(app.bottom), 844, "the page itself does not scroll");
+  assert.ok(place.top >= panel.top && place.top < panel.bottom - 100, "what is known comes into view");
   await leave();
 });
 
