@@ -156,6 +156,8 @@ test("hectares in view agree with the published ones", { skip }, async () => {
   const rows = await page.locator(".panel-legend tbody tr").evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
   const number = (text) => Number(text.replaceAll(",", ""));
   assert.equal(rows.length, 9);
+  const wide = await page.$eval("#panel", (panel) => panel.scrollWidth - panel.clientWidth);
+  assert.equal(wide, 0, "the table does not widen the panel");
   for (const [name, counted, published] of rows) {
     const difference = Math.abs(number(counted) - number(published));
     assert.ok(difference <= Math.max(1, 0.02 * number(published)), `${name}: ${counted} counted, ${published} published`);
