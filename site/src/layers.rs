@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::catalog::{Catalog, Kind, Layer};
+use crate::catalog::{Catalog, Kind, Layer, is_cog};
 use crate::view;
 
 /// Everything the map needs, so that its first paint costs one small request.
@@ -17,6 +17,10 @@ struct Entry<'a> {
     recipe: &'a str,
     recipe_title: &'a str,
     period: &'a str,
+    /// Key of the item under the store: what made the map.
+    item: &'a str,
+    /// Keys of the rasters under the store, for a look at single pixels.
+    rasters: Rasters,
     area: &'a str,
     area_name: &'a str,
     kind: &'static str,
@@ -32,6 +36,17 @@ struct Entry<'a> {
     tile_size: u16,
     legend: Vec<Class>,
     page: String,
+}
+
+/// Which rasters there are, so that the map never asks for one that is not.
+#[derive(Debug, Serialize)]
+struct Rasters {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observations: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +82,16 @@ fn entry(layer: &Layer) -> Option<Entry<'_>> {
         recipe: &p.recipe,
         recipe_title: &layer.recipe_title,
         period: &p.period,
+        item: &layer.key,
+        rasters: {
+            // A map over several files is a virtual raster, which a browser cannot read.
+            let cog = |name| layer.asset_key(name).filter(|key| is_cog(key));
+            Rasters {
+                map: cog("map"),
+                confidence: cog("confidence"),
+                observations: cog("observations"),
+            }
+        },
         area: &p.area,
         area_name: &p.area_name,
         kind: match p.kind {

@@ -295,6 +295,11 @@ fn the_map_is_told_tiles_legend_and_hectares() {
     let layer = &layers["layers"][0];
     assert_eq!(layer["id"], "cropland/2021/valley");
     assert_eq!(layer["tiles"], "layers/cropland/2021/valley.ab12.pmtiles");
+    assert_eq!(layer["item"], ITEM);
+    assert_eq!(
+        layer["rasters"],
+        json!({ "map": "layers/cropland/2021/valley.tif" })
+    );
     assert_eq!(layer["tile_size"], 512);
     assert_eq!(layer["legend"][1]["color"], "#c77d1e");
     assert_eq!(layer["legend"][1]["hectares"], 7.68);

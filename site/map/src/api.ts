@@ -18,6 +18,15 @@ export interface Job {
   results?: Record<"item" | "map" | "tiles" | "statistics", string> | null;
 }
 
+export interface Me {
+  username: string;
+  quota: {
+    /** Of a day; without a limit any number. */
+    jobs: { used: number; limit: number | null };
+    max_area_km2: number;
+  };
+}
+
 /** The API cannot be reached at all, which is no fault of what was asked. */
 export class Unreachable extends Error {}
 
@@ -49,6 +58,10 @@ export class Api {
   async recipes(): Promise<Recipe[]> {
     const { recipes } = await this.call<{ recipes: Recipe[] }>("/recipes");
     return recipes;
+  }
+
+  me(): Promise<Me> {
+    return this.call("/me");
   }
 
   submit(recipe: string, period: string, aoi: AreaOfInterest): Promise<Job> {

@@ -1,10 +1,11 @@
 // "Ask for an area": from a polygon to a job to its result on the map.
 
-import { Api, type Job, type Recipe, Unreachable } from "./api";
+import { Api, type Job, type Me, type Recipe, Unreachable } from "./api";
 import { Drawing } from "./draw";
 import { element, figure } from "./element";
 import { type AreaOfInterest, bounds, parseArea, squareKilometres } from "./geometry";
 import type { Layer, LegendClass } from "./layers";
+import { drop, keep, mine } from "./mine";
 import type { Map as MapLibre } from "maplibre-gl";
 
 /** Between two looks at a job, in milliseconds. */
@@ -25,15 +26,19 @@ export class Ask {
   readonly root: HTMLElement;
   private readonly drawing: Drawing;
   private readonly body = element("div", { class: "ask-body" });
+  private readonly mine = element("div", { class: "ask-mine" });
   private readonly size = element("p", { class: "ask-size", "aria-live": "polite" });
   private readonly status = element("div", { class: "ask-status", "aria-live": "polite" });
   private area: AreaOfInterest | null = null;
   private recipes: Recipe[] = [];
+  private me: Me | null = null;
 
   constructor(
     private readonly map: MapLibre,
     private readonly api: Api,
     private readonly show: (layer: Layer) => void,
+    /** Says something in the panel's quiet line. */
+    private readonly say: (words: string) => void,
   ) {
     this.drawing = new Drawing(map, (area) => this.take(area));
     this.root = element("section", { class: "ask", "aria-labelledby": "ask-title" }, this.body);
@@ -44,28 +49,38 @@ export class Ask {
   }
 
   /** Asks whether the API is there and builds the form accordingly. */
-  async start(): Promise<void> {
+  async start(job?: string): Promise<void> {
     try {
       this.recipes = await this.api.recipes();
+      await this.meet();
     } catch (error) {
       if (error instanceof Unreachable) {
-        this.body.replaceChildren(
-          element("p", { class: "quiet" }, "Areas on demand are off: the API cannot be reached. The map works without it."),
-        );
+        this.say("Areas on demand are off: the API cannot be reached. The map works without it.");
+        this.body.replaceChildren(element("p", { class: "quiet" }, "The API cannot be reached just now; please come back later."));
         return;
       }
       // Recipes may be for signed-in users only; the form asks again after signing in.
     }
     this.build();
+    if (!job) return;
+    if (this.api.signedIn) await this.guarded(() => this.open(job));
+    else this.tell(new Error("Sign in to see this map: it is one of yours."));
+  }
+
+  /** Learns who is signed in and what is left of the quota; the form works without. */
+  private async meet(): Promise<void> {
+    this.me = this.api.signedIn ? await this.api.me().catch(() => null) : null;
   }
 
   private build(): void {
+    this.drawMine();
     this.body.replaceChildren(
       element("p", { class: "quiet" }, "Draw a polygon or give GeoJSON; the same pipeline that made these layers maps it."),
       this.areaFields(),
       this.size,
       this.api.signedIn ? this.jobFields() : this.signInFields(),
       this.status,
+      this.mine,
     );
   }
 
@@ -98,8 +113,8 @@ export class Ask {
       element(
         "details",
         {},
-        element("summary", {}, "Use GeoJSON"),
-        element("label", { for: "ask-file" }, "File"),
+        element("summary", {}, "Upload or paste GeoJSON"),
+        element("label", { for: "ask-file" }, "Upload a file"),
         file,
         element("label", { for: "ask-geojson" }, "Or paste"),
         text,
@@ -117,7 +132,48 @@ export class Ask {
   private take(area: AreaOfInterest | null): void {
     this.area = area;
     this.status.replaceChildren();
-    this.size.textContent = area ? `${figure(squareKilometres(area))} km²` : "";
+    this.size.textContent = area ? this.sizeOf(area) : "";
+  }
+
+  /** The size in both units, and whether it is too large before it is sent. */
+  private sizeOf(area: AreaOfInterest): string {
+    const km2 = squareKilometres(area);
+    const most = this.me?.quota.max_area_km2;
+    const words = `${figure(km2)} km² (${figure(km2 * 100)} ha)`;
+    return most !== undefined && km2 > most ? `${words}: more than the ${figure(most)} km² that you may ask for at once.` : words;
+  }
+
+  private quota(): HTMLElement | null {
+    if (!this.me) return null;
+    const { username, quota } = this.me;
+    const jobs = quota.jobs.limit === null ? `maps asked for so far: ${quota.jobs.used}, without a limit` : `${quota.jobs.used} of ${quota.jobs.limit} maps used`;
+    return element("p", { class: "quiet", id: "ask-quota" }, `Signed in as ${username}: ${jobs}; each at most ${figure(quota.max_area_km2)} km².`);
+  }
+
+  private drawMine(): void {
+    const areas = mine();
+    this.mine.hidden = areas.length === 0;
+    if (areas.length === 0) return;
+    const rows = areas.map(({ id, title, period, km2, asked }) =>
+      element(
+        "li",
+        {},
+        element("span", {}, `${title}, ${period}`, element("small", {}, `${figure(km2)} km², ${asked.slice(0, 10)}`)),
+        element(
+          "span",
+          { class: "mine-buttons" },
+          element("a", { class: "link", href: `#job=${id}`, onclick: (event: Event) => { event.preventDefault(); void this.guarded(() => this.open(id)); } }, "Show"),
+          element("button", { type: "button", class: "link", "aria-label": `Forget ${title}, ${period}`, onclick: () => { drop(id); this.drawMine(); } }, "Forget"),
+        ),
+      ),
+    );
+    this.mine.replaceChildren(element("h3", {}, "My areas"), element("ul", { class: "mine" }, ...rows));
+  }
+
+  /** Shows the result of an earlier job, waiting for it where it still runs. */
+  private async open(id: string): Promise<void> {
+    if (!this.api.signedIn) throw new Error("Sign in to see this map: it is one of yours.");
+    await this.finish(await this.api.job(id));
   }
 
   private signInFields(): HTMLElement {
@@ -132,6 +188,8 @@ export class Ask {
           await this.guarded(async () => {
             await this.api.signIn(username.value, password.value);
             this.recipes = await this.api.recipes();
+            await this.meet();
+            this.take(this.area);
             this.status.replaceChildren();
             this.build();
           });
@@ -164,6 +222,7 @@ export class Ask {
           await this.guarded(() => this.submit(recipe.value, period.value));
         },
       },
+      this.quota(),
       element("label", { for: "ask-recipe" }, "Map"),
       recipe,
       element("label", { for: "ask-period" }, "Period"),
@@ -171,7 +230,7 @@ export class Ask {
       element("button", { class: "button" }, "Make this map"),
       element(
         "button",
-        { type: "button", class: "link", onclick: () => { this.api.signOut(); this.build(); } },
+        { type: "button", class: "link", onclick: () => { this.api.signOut(); this.me = null; this.build(); } },
         "Sign out",
       ),
     );
@@ -182,10 +241,24 @@ export class Ask {
     const limit = this.recipes.find((r) => r.name === recipe)?.max_area_km2 ?? Number.POSITIVE_INFINITY;
     const size = squareKilometres(this.area);
     if (size > limit) throw new Error(`The area has ${figure(size)} km²; this map allows ${figure(limit)} km² at once.`);
-    const job = await this.follow(await this.api.submit(recipe, period, this.area));
+    const accepted = await this.api.submit(recipe, period, this.area);
+    const title = this.recipes.find((r) => r.name === recipe)?.title ?? recipe;
+    keep({ id: accepted.id, title, period, km2: size, asked: new Date().toISOString() });
+    this.drawMine();
+    await this.finish(accepted);
+  }
+
+  /** Follows a job to its end and shows its result. */
+  private async finish(accepted: Job): Promise<void> {
+    const job = await this.follow(accepted);
     if (job.status !== "successful") throw new Error(job.message ?? `The job was ${job.status}.`);
     this.show(await this.result(job));
     this.drawing.show(null);
+    this.area = null;
+    this.size.textContent = "";
+    await this.meet();
+    const quota = this.quota();
+    if (quota) this.body.querySelector("#ask-quota")?.replaceWith(quota);
     this.status.replaceChildren(element("p", {}, "Done: the result is on the map."));
   }
 

@@ -18,17 +18,25 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** The same for SVG. */
+export function drawing<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  properties: Record<string, string | number> = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(properties)) made.setAttribute(name, String(value));
+  for (const child of children) if (child) made.append(child);
+  return made;
+}
+
 /** A small square of a class's colour. */
 export function swatch(color: string): SVGSVGElement {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  const square = document.createElementNS(space, "rect");
-  for (const [name, value] of [["class", "swatch"], ["width", "14"], ["height", "14"], ["aria-hidden", "true"]] as const)
-    svg.setAttribute(name, value);
-  for (const [name, value] of [["width", "14"], ["height", "14"], ["rx", "3"], ["fill", color]] as const)
-    square.setAttribute(name, value);
-  svg.append(square);
-  return svg;
+  return drawing(
+    "svg",
+    { class: "swatch", width: 14, height: 14, "aria-hidden": "true" },
+    drawing("rect", { width: 14, height: 14, rx: 3, fill: color }),
+  );
 }
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });

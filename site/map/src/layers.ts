@@ -23,7 +23,11 @@ export interface Layer {
   notes: string[];
   attribution: string | null;
   /** West, south, east, north. */
-  bbox: [number, number, number, number];
+  bbox: Bounds;
+  /** Address of the STAC item; results of jobs have none. */
+  item?: string;
+  /** Addresses of the cloud optimized GeoTIFFs, for a look at single pixels. */
+  rasters?: { map?: string; confidence?: string; observations?: string };
   /** Address of the PMTiles archive. */
   tiles: string;
   /** Headers that the archive's server asks for. */
@@ -36,23 +40,71 @@ export interface Layer {
   page: string | null;
 }
 
-/** Reads layers.json; the archives' keys become addresses under the store. */
+/** Every area's layer of one recipe and period: what is shown at once. */
+export interface Sheet {
+  /** recipe/period */
+  key: string;
+  recipe: string;
+  title: string;
+  period: string;
+  kind: Layer["kind"];
+  legend: LegendClass[];
+  layers: Layer[];
+}
+
+/** Reads layers.json; the keys in it become addresses under the store. */
 export async function readLayers(address: string, store: string): Promise<Layer[]> {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`${address} answered ${response.status}`);
   const { layers } = (await response.json()) as { layers: Layer[] };
   const base = new URL(store, location.href);
-  return layers.map((layer) => ({ ...layer, tiles: new URL(layer.tiles, base).href }));
+  const under = (key: string) => new URL(key, base).href;
+  return layers.map((layer) => ({
+    ...layer,
+    tiles: under(layer.tiles),
+    item: layer.item && under(layer.item),
+    rasters: Object.fromEntries(Object.entries(layer.rasters ?? {}).map(([name, key]) => [name, under(key)])),
+  }));
 }
 
-/** The values of `key` over `layers`, each once, in order of appearance. */
-export function distinct<T>(layers: Layer[], key: (layer: Layer) => T): T[] {
-  return [...new Set(layers.map(key))];
+/** The layers by recipe and period. */
+export function sheets(layers: Layer[]): Map<string, Sheet> {
+  const found = new Map<string, Sheet>();
+  for (const layer of layers) {
+    const { recipe, period, kind, legend } = layer;
+    const key = `${recipe}/${period}`;
+    const sheet = found.get(key);
+    if (sheet) sheet.layers.push(layer);
+    else found.set(key, { key, recipe, title: layer.recipe_title, period, kind, legend, layers: [layer] });
+  }
+  return found;
 }
 
-/** The layer nearest to what is wished for: the same area first, then the same recipe, then the same period. */
-export function nearest(layers: Layer[], wish: Partial<Pick<Layer, "recipe" | "period" | "area">>): Layer | undefined {
-  const score = (layer: Layer) =>
-    (layer.area === wish.area ? 4 : 0) + (layer.recipe === wish.recipe ? 2 : 0) + (layer.period === wish.period ? 1 : 0);
-  return layers.reduce<Layer | undefined>((best, layer) => (!best || score(layer) > score(best) ? layer : best), undefined);
+export type Bounds = [number, number, number, number];
+
+/** The smallest box around all of `boxes`. */
+export function union(boxes: Bounds[]): Bounds {
+  const edge = (at: number, of: (...numbers: number[]) => number) => of(...boxes.map((box) => box[at]!));
+  return [edge(0, Math.min), edge(1, Math.min), edge(2, Math.max), edge(3, Math.max)];
+}
+
+export function overlap(a: Bounds, b: Bounds): boolean {
+  return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+}
+
+/** The values of `key` over `list`, each once, in order of appearance. */
+export function distinct<T, V>(list: T[], key: (item: T) => V): V[] {
+  return [...new Set(list.map(key))];
+}
+
+/** The sheet nearest to what is wished for: the same recipe first, then the same period, then the newest. */
+export function nearest(all: Iterable<Sheet>, recipe: string | undefined, period: string | undefined): Sheet | undefined {
+  const score = (sheet: Sheet) => (sheet.recipe === recipe ? 2 : 0) + (sheet.period === period ? 1 : 0);
+  let best: Sheet | undefined;
+  for (const sheet of all) {
+    const better = best ? score(sheet) - score(best) || sheet.period.localeCompare(best.period) : 1;
+    // Of two recipes as new as each other the first stays: layers.json lists those with a caveat last.
+    if (better > 0) best = sheet;
+  }
+  return best;
 }

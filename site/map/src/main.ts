@@ -1,104 +1,168 @@
-// The map page: reads layers.json, shows one layer at a time, keeps the view in the address.
+// The map page: reads layers.json, shows one layer of all areas at a time, keeps what is in view in the address.
 
 import maplibregl from "maplibre-gl/dist/maplibre-gl-csp.js";
-import type { GeoJSONSource, Map as MapLibre, RasterTileSource } from "maplibre-gl";
-import { readAddress, writeAddress } from "./address";
+import type { GeoJSONSource, LngLatLike, Map as MapLibre } from "maplibre-gl";
+import { readAddress, type View, writeAddress } from "./address";
 import { Api } from "./api";
 import { Ask } from "./ask";
 import { basemap } from "./basemap";
-import { element, figure, swatch } from "./element";
-import { distinct, type Layer, nearest, readLayers } from "./layers";
-import { type Choice, Panel } from "./panel";
-import { classAt, forget, installTiles, template } from "./tiles";
+import { element } from "./element";
+import { type Bounds, distinct, type Layer, nearest, overlap, readLayers, type Sheet, sheets, union } from "./layers";
+import { Overlay } from "./overlay";
+import { addBase } from "./osm";
+import { type Change, type Choice, Panel } from "./panel";
+import { PlaceBox } from "./place";
+import { type Place, Search } from "./search";
+import { Swipe } from "./swipe";
+import { hectaresIn, installTiles, preload } from "./tiles";
+import { TOWNS } from "./towns";
 import { Years } from "./years";
 import "./map.css";
 
 // Zimbabwe, where an empty store opens.
-const HOME: [number, number, number, number] = [25.2, -22.5, 33.1, -15.6];
-// The next layer is loaded beside the one in view, which goes when the other is there: years change without a flash.
-const PLACES = ["shown-a", "shown-b"] as const;
+const HOME: Bounds = [25.2, -22.5, 33.1, -15.6];
+/** What is shown first, where it is there: the baseline that covers all years. */
+const BASELINE = "dynamic-world";
+/** Narrower than this many pixels an area is hardly seen; the map then opens at one area instead of at all of them. */
+const SEEN = 28;
+
+/** Around what is fitted: room for the names above the areas and for the year below. */
+const narrow = innerWidth < 768;
+const PADDING = { top: 64, bottom: narrow ? 72 : 96, left: narrow ? 40 : 130, right: narrow ? 56 : 130 };
 
 async function start(app: HTMLElement): Promise<void> {
   const href = (name: string) => app.getAttribute(`data-href-${name}`) ?? undefined;
   const view = readAddress(location.hash);
   const layers = await readLayers(href("layers")!, href("store")!);
-  const [recipe, period, area] = view.layer?.split("/") ?? [];
-  const first = nearest(layers, { recipe, period, area });
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const style = () => basemap(new URL(href("borders")!, location.href).href, dark.matches);
+  const host = document.getElementById("map")!;
+  const first = wanted(view, sheets(layers));
 
   maplibregl.setWorkerUrl(new URL(href("worker")!, location.href).href);
   installTiles();
   const map = new maplibregl.Map({
     container: "map",
-    style: basemap(new URL(href("borders")!, location.href).href, dark.matches),
+    style: style(),
     attributionControl: false,
     maxPitch: 0,
     dragRotate: false,
     maxZoom: 18,
-    ...(view.at ? { zoom: view.at[0], center: [view.at[2], view.at[1]] } : { bounds: first?.bbox ?? HOME, fitBoundsOptions: { padding: 40 } }),
+    fadeDuration: 0,
+    // Finer than this nobody sees, and every pixel costs time.
+    pixelRatio: Math.min(devicePixelRatio, 2),
+    ...(view.at
+      ? { zoom: view.at[0], center: [view.at[2], view.at[1]] }
+      : { bounds: opening(first, view.layer?.split("/")[2], host.clientWidth) ?? HOME, fitBoundsOptions: { padding: PADDING } }),
   });
   map.touchZoomRotate.disableRotation();
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new maplibregl.ScaleControl({ maxWidth: 110 }), "bottom-right");
-  map.addControl(new maplibregl.AttributionControl({ compact: true }), "bottom-right");
   // For tests and for the curious: the console can look at the map.
   Object.assign(window, { geocropMap: map });
 
-  const panel = element("aside", { id: "panel", "aria-label": "Layers" });
-  app.append(panel);
+  const panel = document.getElementById("panel") ?? app.appendChild(element("aside", { id: "panel", "aria-label": "Layers" }));
+  // One quiet line for what is amiss; the map goes on without it.
+  const status = element("p", { class: "quiet status", role: "status", id: "status" });
+  const say = (words: string) => { if (status.textContent !== words) status.textContent = words; };
+  panel.append(status);
+  map.on("error", ({ error }) => say(`Some of the map cannot be read just now: ${error.message}`));
   await new Promise((ready) => map.once("load", ready));
-  // The control opens itself; on a phone it would cover the map.
-  if (innerWidth < 768) map.getContainer().querySelector(".maplibregl-ctrl-attrib")?.classList.remove("maplibregl-compact-show");
+  // Closed from the start: it opens itself, which would cover the map and move what lies beside it.
+  map.addControl(new maplibregl.AttributionControl({ compact: true }), "bottom-right");
+  const credits = map.getContainer().querySelector(".maplibregl-ctrl-attrib");
+  credits?.classList.remove("maplibregl-compact-show");
+  credits?.removeAttribute("open");
   dark.addEventListener("change", () => location.reload());
 
-  if (!first) {
-    panel.append(element("p", { class: "quiet" }, "Nothing has been mapped in this store yet."));
-  }
-  const choice: Choice | undefined = first && {
-    layer: first,
-    hidden: new Set(view.hidden ?? []),
-    opacity: view.opacity ?? 1,
+  const base = href("basemap");
+  const prepare = (on: MapLibre) => {
+    if (!base) return;
+    addBase(on, new URL(base, location.href).href, dark.matches).catch((error: unknown) => say(`The base map cannot be read: ${error instanceof Error ? error.message : String(error)}`));
   };
-  const shown = choice && new Shown(map, layers, choice, panel);
+  prepare(map);
+  if (!first) status.before(element("p", { class: "quiet" }, "Nothing has been mapped in this store yet."));
+  const shown = first && new Shown(map, layers, { sheet: first, partner: null, hidden: new Set(), opacity: 1 }, panel, status, new Swipe(map, style, prepare, () => shown?.remember(true)));
+  shown?.recall(view, false);
 
   const api = href("api");
   if (api) {
-    const ask = new Ask(map, new Api(api.replace(/\/$/, "")), (layer) => shown?.add(layer));
-    const box = element("details", { class: "ask-box", open: view.ask }, element("summary", { id: "ask-title" }, "Ask for an area of your own"), ask.root);
-    panel.append(box);
+    const ask = new Ask(map, new Api(api.replace(/\/$/, "")), (layer) => shown?.add(layer), say);
+    const box = element("details", { class: "ask-box", open: view.ask || view.job !== undefined }, element("summary", { id: "ask-title" }, "Ask for an area of your own"), ask.root);
+    status.before(box);
     if (shown) shown.busy = () => ask.drawingNow;
-    void ask.start();
+    // What is asked for on demand may wait until the map is there.
+    map.once("idle", () => void ask.start(view.job));
   }
 }
 
-/** The chosen layer on the map, with everything that follows the choice. */
+/** The sheet that an address names, or the newest of the baseline. */
+function wanted(view: View, all: Map<string, Sheet>): Sheet | undefined {
+  const [recipe, period] = view.layer?.split("/") ?? [];
+  return nearest(all.values(), recipe ?? BASELINE, period);
+}
+
+/** Where the map opens: at the area that was named, else at all areas, else at the first where all would be specks. */
+function opening(sheet: Sheet | undefined, area: string | undefined, width: number): Bounds | undefined {
+  if (!sheet) return undefined;
+  const named = sheet.layers.find((layer) => layer.area === area);
+  if (named) return named.bbox;
+  const all = union(sheet.layers.map((layer) => layer.bbox));
+  const widest = Math.max(...sheet.layers.map(({ bbox }) => bbox[2] - bbox[0]));
+  return (widest / (all[2] - all[0])) * (width - PADDING.left - PADDING.right) >= SEEN ? all : sheet.layers[0]!.bbox;
+}
+
+/** The chosen sheet on the map, with everything that follows the choice. */
 class Shown {
   /** Whether clicks belong to something else just now. */
   busy: () => boolean = () => false;
+  private all: Map<string, Sheet>;
   private readonly panel: Panel;
-  private readonly markers: maplibregl.Marker[] = [];
+  private readonly overlay: Overlay;
   private readonly years: Years;
-  private shownTiles = "";
-  private place: (typeof PLACES)[number] = PLACES[0];
-  private popup: maplibregl.Popup | null = null;
+  private readonly place: PlaceBox;
+  private readonly pin = new maplibregl.Marker({ element: element("div", { class: "pin" }) });
+  private readonly markers: maplibregl.Marker[] = [];
+  private areas: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
+  private at: [number, number] | null = null;
+  private counting = 0;
+  /** What was counted last. */
+  private looked = "";
 
   constructor(
     private readonly map: MapLibre,
     private readonly layers: Layer[],
     private readonly choice: Choice,
-    host: HTMLElement,
+    private readonly host: HTMLElement,
+    before: HTMLElement,
+    private readonly swipe: Swipe,
   ) {
-    this.panel = new Panel(layers, choice, (what) => this.follow(what));
-    host.append(this.panel.root);
-    this.years = new Years((period) => this.turnTo(period));
+    this.all = sheets(layers);
+    this.overlay = new Overlay(map, "areas");
+    this.place = new PlaceBox(() => this.forgetPlace());
+    this.panel = new Panel(() => this.all, choice, (what) => this.follow(what));
+    this.years = new Years(
+      (period, fresh) => this.turnTo(period, fresh),
+      (period) => this.fetchAhead(period),
+    );
+    const search = new Search(() => this.places(), (place) => this.go(place));
+    const everywhere = element("button", { type: "button", class: "link", onclick: () => this.fit(this.extent()) }, "Show all areas");
+    search.root.append(everywhere);
+    before.before(search.root, this.place.root, this.panel.root);
+    host.scrollTop = 0;
     map.addControl(this.years, "bottom-left");
-    this.offerYears();
     this.outline();
-    this.paint();
-    map.on("click", (event) => this.busy() || void this.explain(event.lngLat));
-    map.on("moveend", () => this.remember());
-    window.addEventListener("hashchange", () => this.recall());
-    this.remember();
+    map.on("click", (event) => this.busy() || this.explain(event.lngLat.lng, event.lngLat.lat, true));
+    map.getCanvas().addEventListener("keydown", (event) => {
+      // Without a pointer the middle of the map is what is asked about.
+      if (event.key !== "Enter" || this.busy()) return;
+      const { lng, lat } = map.getCenter();
+      this.explain(lng, lat, true);
+    });
+    map.getCanvas().setAttribute("aria-label", "Map. Arrow keys move it, plus and minus zoom, Enter explains the place in the middle.");
+    map.on("moveend", () => this.remember(false));
+    map.on("idle", () => void this.look());
+    window.addEventListener("popstate", () => this.recall(readAddress(location.hash), true));
   }
 
   /** Adds a job's result and shows it. */
@@ -106,107 +170,115 @@ class Shown {
     const known = this.layers.findIndex((l) => l.id === layer.id);
     if (known >= 0) this.layers[known] = layer;
     else this.layers.push(layer);
-    this.choice.layer = layer;
+    this.all = sheets(this.layers);
+    this.choice.sheet = this.all.get(`${layer.recipe}/${layer.period}`)!;
     this.choice.hidden.clear();
     this.outline();
     this.panel.draw();
-    this.follow("layer");
+    this.paint();
+    this.fit(layer.bbox);
+    this.remember(true);
   }
 
-  private follow(what: "layer" | "classes" | "opacity"): void {
-    if (what === "opacity") this.map.setPaintProperty(this.place, "raster-opacity", this.choice.opacity);
-    else this.paint();
+  private follow(what: Change): void {
+    this.paint();
     if (what === "layer") {
-      this.offerYears();
-      this.popup?.remove();
-      const bounds = this.map.getBounds();
-      const [west, south, east, north] = this.choice.layer.bbox;
-      const center: [number, number] = [(west + east) / 2, (south + north) / 2];
-      // A layer of the area in view stays where the reader looks; another area is flown to.
-      if (!bounds.contains(center) || this.map.getZoom() < this.choice.layer.min_zoom)
-        this.map.fitBounds(this.choice.layer.bbox, { padding: 40 });
+      // A layer that is in view stays where the reader looks; one that is elsewhere is gone to.
+      const view = this.box();
+      if (!this.choice.sheet.layers.some(({ bbox }) => overlap(bbox, view))) this.fit(this.extent());
+      if (this.at) this.explain(...this.at, false);
     }
-    this.remember();
+    this.remember(what === "layer" || what === "partner");
   }
 
   private paint(): void {
-    const { layer, hidden, opacity } = this.choice;
-    const source = this.map.getSource(this.place) as RasterTileSource | undefined;
-    const key = layer.tiles;
-    if (source && this.shownTiles === key) {
-      source.setTiles([template(this.place, layer, hidden)]);
-      return;
-    }
-    const before = this.place;
-    const place = source ? PLACES.find((free) => free !== before)! : before;
-    this.clear(place);
-    this.place = place;
-    this.shownTiles = key;
-    this.map.addSource(place, {
-      type: "raster",
-      tiles: [template(place, layer, hidden)],
-      tileSize: layer.tile_size,
-      minzoom: layer.min_zoom,
-      maxzoom: layer.max_zoom,
-      bounds: layer.bbox,
-      attribution: layer.attribution ?? undefined,
-    });
-    this.map.addLayer(
-      {
-        id: place,
-        type: "raster",
-        source: place,
-        paint: {
-          "raster-opacity": opacity,
-          "raster-resampling": layer.kind === "rgb" ? "linear" : "nearest",
-          "raster-fade-duration": 0,
-        },
-      },
-      "areas",
-    );
-    if (source) this.map.once("idle", () => before !== this.place && this.clear(before));
-  }
-
-  private clear(place: string): void {
-    if (this.map.getLayer(place)) this.map.removeLayer(place);
-    if (this.map.getSource(place)) this.map.removeSource(place);
-    forget(place);
-  }
-
-  private offerYears(): void {
-    const { area, recipe, period } = this.choice.layer;
-    const same = this.layers.filter((l) => l.area === area && l.recipe === recipe);
-    this.years.offer(distinct(same, (l) => l.period), period);
+    const { sheet, partner, hidden, opacity } = this.choice;
+    this.overlay.show(sheet, hidden, opacity);
+    this.years.offer([...this.all.values()].filter((s) => s.recipe === sheet.recipe).map((s) => s.period), sheet.period);
+    if (partner) this.swipe.show(sheet, partner, partner.recipe === sheet.recipe ? hidden : new Set(), opacity, this.areas);
+    else this.swipe.hide();
   }
 
   /** The same layer in another year: the view and the hidden classes stay. */
-  private turnTo(period: string): void {
-    const { area, recipe } = this.choice.layer;
-    const layer = this.layers.find((l) => l.area === area && l.recipe === recipe && l.period === period);
-    if (!layer) return;
-    this.choice.layer = layer;
-    this.popup?.remove();
+  private turnTo(period: string, fresh: boolean): void {
+    const sheet = this.all.get(`${this.choice.sheet.recipe}/${period}`);
+    if (!sheet) return;
+    this.choice.sheet = sheet;
     this.panel.drawPeriod();
     this.paint();
-    this.remember();
+    if (this.at) this.explain(...this.at, false);
+    this.remember(fresh);
+  }
+
+  private fetchAhead(period: string | undefined): Promise<void> {
+    const sheet = this.all.get(`${this.choice.sheet.recipe}/${period}`);
+    return sheet ? preload(sheet, this.box(), this.map.getZoom()) : Promise.resolve();
+  }
+
+  /** When the map has come to rest: counts what is in view, then fetches the years beside this one. */
+  private async look(): Promise<void> {
+    const { sheet } = this.choice;
+    const view = this.box();
+    const key = `${sheet.key} ${sheet.layers.length} ${view.join()}`;
+    if (key === this.looked) return;
+    this.looked = key;
+    const run = ++this.counting;
+    // A moment later, so that a reader who is still moving does not wait for it.
+    await new Promise((done) => (window.requestIdleCallback ?? setTimeout)(() => setTimeout(done, 120)));
+    if (run !== this.counting) return;
+    const counted = sheet.legend.length > 0 ? await hectaresIn(sheet, view).catch(() => null) : null;
+    if (run !== this.counting) return;
+    this.panel.inView(sheet.layers.filter(({ bbox }) => overlap(bbox, view)), counted);
+    const years = [...this.all.values()].filter((s) => s.recipe === sheet.recipe).map((s) => s.period).sort();
+    const now = years.indexOf(sheet.period);
+    await Promise.all([this.fetchAhead(years[now + 1]), this.fetchAhead(years[now - 1])]);
+  }
+
+  private box(): Bounds {
+    const bounds = this.map.getBounds();
+    return [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+  }
+
+  private extent(): Bounds {
+    return union(this.choice.sheet.layers.map((layer) => layer.bbox));
+  }
+
+  private fit(bounds: Bounds): void {
+    this.map.fitBounds(bounds, { padding: PADDING });
+  }
+
+  // -------------------------------------------------------------- places
+
+  private places(): Place[] {
+    const areas = distinct(this.layers, (layer) => layer.area).map((area) => this.layers.find((layer) => layer.area === area)!);
+    return [
+      ...areas.map(({ area_name, bbox }) => ({ name: area_name, kind: "mapped area", bounds: bbox })),
+      ...TOWNS.map(({ name, lng, lat }) => ({ name, kind: "town", point: [lng, lat] as [number, number] })),
+    ];
+  }
+
+  private go({ bounds, point }: Place): void {
+    if (bounds) this.fit(bounds);
+    else if (point) this.map.flyTo({ center: point as LngLatLike, zoom: 10 });
   }
 
   /** Outlines and names of all areas; a name is a button that goes there. */
   private outline(): void {
     for (const marker of this.markers.splice(0)) marker.remove();
     const areas = distinct(this.layers, (l) => l.area).map((area) => this.layers.find((l) => l.area === area)!);
-    (this.map.getSource("areas") as GeoJSONSource).setData({
+    this.areas = {
       type: "FeatureCollection",
       features: areas.map(({ bbox: [w, s, e, n] }) => ({
         type: "Feature",
         properties: {},
         geometry: { type: "Polygon", coordinates: [[[w, s], [e, s], [e, n], [w, n], [w, s]]] },
       })),
-    });
-    for (const { area, area_name, bbox } of areas) {
+    };
+    (this.map.getSource("areas") as GeoJSONSource).setData(this.areas);
+    for (const { area_name, bbox } of areas) {
       const label = element(
         "button",
-        { type: "button", class: "area-label", "aria-label": `Go to ${area_name}`, onclick: (event: Event) => { event.stopPropagation(); this.go(area); } },
+        { type: "button", class: "area-label", "aria-label": `Go to ${area_name}`, onclick: (event: Event) => { event.stopPropagation(); this.fit(bbox); } },
         area_name,
       );
       this.markers.push(
@@ -217,60 +289,66 @@ class Shown {
     }
   }
 
-  private go(area: string): void {
-    const { recipe, period } = this.choice.layer;
-    const layer = nearest(this.layers, { area, recipe, period });
-    if (!layer) return;
-    this.choice.layer = layer;
-    this.panel.draw();
-    this.offerYears();
-    this.paint();
-    this.map.fitBounds(layer.bbox, { padding: 40 });
-    this.remember();
+  private explain(lng: number, lat: number, fresh: boolean): void {
+    this.at = [lng, lat];
+    this.pin.setLngLat([lng, lat]).addTo(this.map);
+    this.pin.getElement().setAttribute("aria-hidden", "true");
+    void this.place.show(this.layers, this.choice.sheet, lng, lat);
+    if (!fresh) return;
+    // The panel alone scrolls; on a phone what is asked about comes to its top.
+    const [panel, box] = [this.host.getBoundingClientRect(), this.place.root.getBoundingClientRect()];
+    if (narrow || box.top < panel.top || box.top > panel.bottom - 120) this.host.scrollTop += box.top - panel.top - 12;
+    this.remember(true);
   }
 
-  private async explain({ lng, lat }: { lng: number; lat: number }): Promise<void> {
-    const { layer } = this.choice;
-    this.popup?.remove();
-    const found = layer.legend.length > 0 ? await classAt(layer, lng, lat) : null;
-    if (!found) return;
-    const body = element(
-      "div",
-      { class: "pixel" },
-      element("p", { class: "pixel-class" }, swatch(found.color), found.title),
-      found.description && found.description !== found.title && element("p", {}, found.description),
-      found.hectares !== undefined && element("p", { class: "quiet" }, `${figure(found.hectares)} ha of ${layer.area_name}, ${layer.period}`),
-      element("p", { class: "quiet" }, `${lat.toFixed(5)}, ${lng.toFixed(5)}`),
-    );
-    this.popup = new maplibregl.Popup({ maxWidth: "18rem" }).setLngLat([lng, lat]).setDOMContent(body).addTo(this.map);
+  private forgetPlace(): void {
+    this.at = null;
+    this.pin.remove();
+    this.remember(true);
+    this.map.getCanvas().focus({ preventScroll: true });
   }
 
-  private remember(): void {
+  // -------------------------------------------------------------- the address
+
+  /** Writes what is in view into the address; `step` makes it a step that the back button takes back. */
+  remember(step: boolean): void {
     const { lng, lat } = this.map.getCenter();
-    const { layer, opacity, hidden } = this.choice;
+    const { sheet, partner, opacity, hidden } = this.choice;
     const address = writeAddress({
-      // Results of jobs are the visitor's own and expire; a link to one would be empty for others.
-      layer: layer.id.startsWith("job/") ? undefined : layer.id,
+      layer: sheet.key,
       at: [this.map.getZoom(), lat, lng],
+      with: partner?.key,
+      split: this.swipe.at,
       opacity,
       hidden: [...hidden],
+      place: this.at ? [this.at[1], this.at[0]] : undefined,
     });
-    history.replaceState(null, "", address);
+    if (address === location.hash) return;
+    if (step) history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
   }
 
-  private recall(): void {
-    const view = readAddress(location.hash);
-    const wanted = this.layers.find((l) => l.id === view.layer);
-    if (wanted) this.choice.layer = wanted;
-    this.choice.opacity = view.opacity ?? 1;
-    this.choice.hidden.clear();
-    for (const value of view.hidden ?? []) this.choice.hidden.add(value);
+  /** Shows what an address names. */
+  recall(view: View, move: boolean): void {
+    const { choice } = this;
+    choice.sheet = wanted(view, this.all) ?? choice.sheet;
+    choice.partner = this.all.get(view.with ?? "") ?? null;
+    choice.opacity = view.opacity ?? 1;
+    choice.hidden.clear();
+    for (const value of view.hidden ?? []) choice.hidden.add(value);
+    this.swipe.at = view.split ?? 50;
+    this.looked = "";
     this.panel.draw();
-    this.offerYears();
     this.paint();
-    this.map.setPaintProperty(this.place, "raster-opacity", this.choice.opacity);
+    if (view.place) this.explain(view.place[1], view.place[0], false);
+    else {
+      this.at = null;
+      this.pin.remove();
+      this.place.close();
+    }
+    if (!move) return;
     if (view.at) this.map.jumpTo({ zoom: view.at[0], center: [view.at[2], view.at[1]] });
-    else this.map.fitBounds(this.choice.layer.bbox, { padding: 40 });
+    else this.fit(opening(choice.sheet, view.layer?.split("/")[2], this.map.getContainer().clientWidth)!);
   }
 }
 
