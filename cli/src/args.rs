@@ -345,9 +345,12 @@ pub(crate) struct SiteBuild {
     /// Where pages find the store.
     #[arg(long, default_value = "/store/")]
     pub(crate) store_href: String,
-    /// Address under which the site will be seen, for canonical links.
+    /// Address under which the site will be seen: for canonical links, sitemap, feed and preview cards.
     #[arg(long)]
     pub(crate) base_url: Option<String>,
+    /// Build pages marked `draft = true` too.
+    #[arg(long)]
+    pub(crate) drafts: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -18,6 +18,7 @@ pub(crate) fn build(args: &SiteBuild, mut config: Config) -> Result<()> {
         base_url: args.base_url.clone(),
         api_href: Some("/v1".to_owned()),
         cache: cache_dir().join("site"),
+        drafts: args.drafts,
     };
     build_with(&options)
 }
@@ -27,7 +28,18 @@ pub(crate) fn build_with(options: &BuildOptions) -> Result<()> {
     let bar = Bar::start("site");
     match geocrop_site::build(options) {
         Ok(report) => {
-            bar.finish(&format!("{} pages", report.pages));
+            bar.finish(&format!(
+                "{} pages, {} made anew, {} files changed, {:.0} ms",
+                report.pages,
+                report.rendered,
+                report.changed,
+                1000.0 * report.seconds
+            ));
+            if options.base_url.is_none() {
+                progress::line(
+                    "without --base-url the site has no canonical links, sitemap, feed and preview cards",
+                );
+            }
             Ok(())
         }
         Err(error) => {
