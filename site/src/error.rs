@@ -19,6 +19,9 @@ pub enum SiteError {
     /// The content folder holds no page.
     #[error("no Markdown page in {0}: expected at least index.md there")]
     NoContent(PathBuf),
+    /// The folder to publish holds no site.
+    #[error("{0} holds no built site (no build.json): build one with 'geocrop site build'")]
+    NoSite(PathBuf),
     /// A page's front matter is missing or wrong.
     #[error(
         "{file}:{line}: {problem}. A page starts with +++, then title = \"...\" and what else it says about itself, then +++"

@@ -34,6 +34,7 @@ mod markdown;
 mod output;
 mod pages;
 mod picture;
+mod publish;
 mod stamp;
 mod stored;
 mod structured;
@@ -41,3 +42,4 @@ mod view;
 
 pub use build::{BuildOptions, Report, build};
 pub use error::SiteError;
+pub use publish::{Changes, Publication, publish};
