@@ -1,9 +1,11 @@
-//! `geocrop site build|serve`.
+//! `geocrop site build|serve|publish`.
 
 use anyhow::Result;
-use geocrop_site::BuildOptions;
+use chrono::Utc;
+use geocrop_site::{BuildOptions, Publication};
+use geocrop_store::Store;
 
-use crate::args::{SiteBuild, SiteServe};
+use crate::args::{SiteBuild, SitePublish, SiteServe};
 use crate::config::{Config, cache_dir};
 use crate::progress::{self, Bar};
 
@@ -56,4 +58,40 @@ pub(crate) fn serve(args: &SiteServe, mut config: Config) -> Result<()> {
         args.address
     ));
     super::api::serve_files(args.address, args.site.clone(), config.get("store"))
+}
+
+/// Puts a built site into the store, or tells what that would do.
+pub(crate) fn publish(args: &SitePublish, mut config: Config) -> Result<()> {
+    config.flag("store", args.store.as_ref());
+    let store = Store::open(config.get("store"))?;
+    let how = Publication {
+        grace_days: args.grace,
+        dry_run: args.dry_run,
+        now: Utc::now(),
+    };
+    let changes = geocrop_site::publish(&args.site, &store, how)?;
+    if args.json {
+        progress::print(&format!("{}\n", serde_json::to_string(&changes)?));
+        return Ok(());
+    }
+    for (what, addresses) in [
+        ("added", &changes.added),
+        ("changed", &changes.changed),
+        ("removed", &changes.removed),
+        ("stale, kept for now", &changes.stale),
+    ] {
+        for address in addresses {
+            progress::line(&format!("{what}: {address}"));
+        }
+    }
+    progress::line(&format!(
+        "{}{} added, {} changed, {} removed, {} stale, {} as they were",
+        if args.dry_run { "would be: " } else { "" },
+        changes.added.len(),
+        changes.changed.len(),
+        changes.removed.len(),
+        changes.stale.len(),
+        changes.unchanged
+    ));
+    Ok(())
 }
