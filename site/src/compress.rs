@@ -1,5 +1,7 @@
 //! Compressed copies of text files, for servers that send them as they lie.
 
+use std::cell::RefCell;
+
 use libdeflater::{CompressionLvl, Compressor};
 
 use crate::error::SiteError;
@@ -12,30 +14,36 @@ const TEXT: [&str; 9] = [
 /// Below this, headers and a second request path outweigh what is saved.
 const LEAST: usize = 512;
 
-/// Brotli's quality: 5 is where its size falls clearly below gzip's; above it, time grows faster than pages shrink.
+/// Brotli's quality: 5 is where its size falls clearly below gzip's; above it, time grows faster than files shrink.
 const QUALITY: i32 = 5;
 
+thread_local! {
+    // Its tables cost more to set up than a page to compress.
+    static GZIP: RefCell<Compressor> = RefCell::new(Compressor::new(CompressionLvl::default()));
+}
+
 /// The compressed copies of a file by ending; none where it is no text, or small, or would not shrink.
+///
+/// Pages get no brotli copy: its encoder takes and clears megabytes for each file, which for a thousand small pages is
+/// most of a build. Styles, scripts and data are few, large and rarely change.
 pub(crate) fn copies(
     address: &str,
     bytes: &[u8],
 ) -> Result<Vec<(&'static str, Vec<u8>)>, SiteError> {
-    let text = address
-        .rsplit_once('.')
-        .is_some_and(|(_, ending)| TEXT.contains(&ending));
-    if !text || bytes.len() < LEAST {
+    let ending = address.rsplit_once('.').map_or("", |(_, ending)| ending);
+    if !TEXT.contains(&ending) || bytes.len() < LEAST {
         return Ok(Vec::new());
     }
     let fault = |problem: String| SiteError::Compress {
         address: address.to_owned(),
         problem,
     };
-    let gzip = gzip(bytes).map_err(fault)?;
-    let brotli = brotli(bytes).map_err(fault)?;
-    Ok([("gz", gzip), ("br", brotli)]
-        .into_iter()
-        .filter(|(_, packed)| packed.len() < bytes.len())
-        .collect())
+    let mut copies = vec![("gz", gzip(bytes).map_err(fault)?)];
+    if ending != "html" {
+        copies.push(("br", brotli(bytes).map_err(fault)?));
+    }
+    copies.retain(|(_, packed)| packed.len() < bytes.len());
+    Ok(copies)
 }
 
 /// The address of the file that `address` is a compressed copy of, or `address` itself.
@@ -47,13 +55,14 @@ pub(crate) fn original(address: &str) -> &str {
 }
 
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let mut compressor = Compressor::new(CompressionLvl::default());
-    let mut packed = vec![0; compressor.gzip_compress_bound(bytes.len())];
-    let size = compressor
-        .gzip_compress(bytes, &mut packed)
-        .map_err(|e| e.to_string())?;
-    packed.truncate(size);
-    Ok(packed)
+    GZIP.with_borrow_mut(|compressor| {
+        let mut packed = vec![0; compressor.gzip_compress_bound(bytes.len())];
+        let size = compressor
+            .gzip_compress(bytes, &mut packed)
+            .map_err(|e| e.to_string())?;
+        packed.truncate(size);
+        Ok(packed)
+    })
 }
 
 fn brotli(bytes: &[u8]) -> Result<Vec<u8>, String> {
@@ -77,7 +86,7 @@ mod tests {
     #[test]
     fn copies_unpack_to_the_file() {
         let text = "crop field pixel season ".repeat(100);
-        let copies = copies("/a/index.html", text.as_bytes()).unwrap();
+        let copies = copies("/style.css", text.as_bytes()).unwrap();
         let endings: Vec<_> = copies.iter().map(|(ending, _)| *ending).collect();
         assert_eq!(endings, ["gz", "br"]);
         let mut gunzipped = vec![0; text.len()];
@@ -88,6 +97,14 @@ mod tests {
         let mut unpacked = Vec::new();
         brotli::BrotliDecompress(&mut copies[1].1.as_slice(), &mut unpacked).unwrap();
         assert_eq!(unpacked, text.as_bytes());
+    }
+
+    #[test]
+    fn pages_have_a_gzip_copy_alone() {
+        let page = "<p>crop field</p>".repeat(100);
+        let copies = copies("/a/index.html", page.as_bytes()).unwrap();
+        assert_eq!(copies.len(), 1);
+        assert_eq!(copies[0].0, "gz");
     }
 
     #[test]

@@ -165,7 +165,7 @@ fn a_file_of_the_site_that_was_touched_is_made_again() {
     site.build();
     for (file, text) in [
         ("guide/p3/index.html", "vandal"),
-        ("guide/p4/index.html.br", "x"),
+        ("guide/p4/index.html.gz", "x"),
         ("robots.txt", ""),
     ] {
         std::fs::write(site.path("out").join(file), text).unwrap();
