@@ -326,6 +326,34 @@ Example:
 Example:
   geocrop site serve --site dist --store ./store --address 127.0.0.1:8080")]
     Serve(SiteServe),
+    /// Put a built site into a store: assets first, pages next, the front page last.
+    #[command(after_help = "\
+Examples:
+  geocrop site publish --site dist --store s3://maps --dry-run
+  geocrop site publish --site dist --store s3://maps --grace 14
+
+Files go below site/ of the store. What the new site lacks stays for the days of grace. If a step
+fails, readers keep the old site, and the next publication finishes the work.")]
+    Publish(SitePublish),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SitePublish {
+    /// Folder of the built site.
+    #[arg(long, default_value = "dist")]
+    pub(crate) site: PathBuf,
+    /// Store to publish to.
+    #[arg(long)]
+    pub(crate) store: Option<String>,
+    /// Days for which files that the new site lacks are kept.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) grace: u32,
+    /// Tell what would be added, changed and removed, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -345,9 +373,12 @@ pub(crate) struct SiteBuild {
     /// Where pages find the store.
     #[arg(long, default_value = "/store/")]
     pub(crate) store_href: String,
-    /// Address under which the site will be seen, for canonical links.
+    /// Address under which the site will be seen: for canonical links, sitemap, feed and preview cards.
     #[arg(long)]
     pub(crate) base_url: Option<String>,
+    /// Build pages marked `draft = true` too.
+    #[arg(long)]
+    pub(crate) drafts: bool,
 }
 
 #[derive(Debug, ClapArgs)]

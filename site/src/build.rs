@@ -2,21 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use chrono::{SecondsFormat, Utc};
 use geocrop_store::Store;
 use rayon::prelude::*;
 
+use crate::cache::{self, Body, Counts, Head, KeptPage, KeptPicture, KeptSource, Prior};
 use crate::catalog::{self, Catalog};
-use crate::content::{self, Source};
+use crate::check;
+use crate::content::{Folder, Source};
 use crate::diagram::Painter;
 use crate::error::SiteError;
+use crate::feeds;
 use crate::layers;
-use crate::links::{self, Scan, Targets};
-use crate::markdown::{self, Rendered};
-use crate::output::{MARKER, Output};
+use crate::output::Output;
 use crate::pages::{Page, Site};
-use crate::picture;
+use crate::picture::{self, Made};
+use crate::stamp;
+use crate::stored::Stored;
 use crate::view::Files;
 
 /// What to build from, and where to.
@@ -38,6 +42,8 @@ pub struct BuildOptions {
     pub api_href: Option<String>,
     /// Folder for what need not be made twice, such as drawn diagrams.
     pub cache: PathBuf,
+    /// Whether pages marked as drafts are built too.
+    pub drafts: bool,
 }
 
 impl BuildOptions {
@@ -57,6 +63,7 @@ impl BuildOptions {
             base_url: None,
             api_href: Some("/v1".to_owned()),
             cache: cache.into(),
+            drafts: false,
         }
     }
 }
@@ -64,78 +71,122 @@ impl BuildOptions {
 /// What a build did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Report {
-    /// Pages written.
+    /// Pages of the site.
     pub pages: usize,
-    /// Other files written: pictures, styles, the map's program.
+    /// Its other files: pictures, styles, the map's program.
     pub assets: usize,
+    /// Pages that had to be made; the others stood already.
+    pub rendered: usize,
+    /// Files that were written or removed, compressed copies not counted.
+    pub changed: usize,
     /// How long it took.
     pub seconds: f64,
 }
 
-/// Builds the site.
+/// Builds the site, as far as it is not built yet.
+///
+/// The same input gives the same files, whatever an earlier build left and however many threads work; only the moment in
+/// `build.json` differs. What was made from the same input before is left as it is; see
+/// docs/decisions/0014-site-build.md.
 ///
 /// # Errors
 /// Everything that would make a wrong page: unreadable content or store, bad front matter, a diagram
 /// that cannot be drawn, a broken link. The site that stood at `out` is then left as it was.
 pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
-    let started = Instant::now();
+    let (started, began) = (Instant::now(), SystemTime::now());
+    let report = |counts: Counts, rendered, changed| Report {
+        pages: counts.pages,
+        assets: counts.assets,
+        rendered,
+        changed,
+        seconds: started.elapsed().as_secs_f64(),
+    };
     let store = Store::open(&options.store).map_err(|e| SiteError::Store {
         path: options.store.clone(),
         problem: e.to_string(),
     })?;
-    let catalog = catalog::read(&store)?;
-    let sources = content::read(&options.content)?;
-    let painter = Painter::new(&options.cache);
-    let bodies: Vec<Rendered> = sources
-        .par_iter()
-        .map(|source| markdown::render(source, &painter))
-        .collect::<Result<_, _>>()?;
+    let folder = Folder::list(&options.content)?;
+    let stored = Stored::list(&store)?;
+    let program = stamp::program();
+    let (inputs, settled) = stamp::inputs(options, &folder, &stored, began);
+    let mut prior = Prior::load(&options.out, program);
+    if let Some(counts) = prior.unchanged(inputs) {
+        return Ok(report(counts, 0, 0));
+    }
+    prior.read_pages();
 
+    let catalog = catalog::read(&store)?;
+    let sources = folder.pages(options.drafts, |file| prior.body.sources.get(file))?;
     let mut output = Output::default();
-    let files = files(&store, &catalog, &mut output)?;
+    let (files, pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
     let site = Site::new(options, &sources, &catalog, &mut output)?;
     let layers = serde_json::to_vec(&layers::list(&catalog)).map_err(|e| SiteError::Store {
         path: "catalog.json".to_owned(),
         problem: e.to_string(),
     })?;
     output.add("/map/layers.json", layers, "the store's catalog")?;
-
-    let pages = site.pages(&sources, &bodies, &catalog, &files)?;
-    check(&pages, &sources, &bodies, &output, &files, &site)?;
-    let report = (pages.len(), output.addresses().count());
-    for page in pages {
-        output.add(&page.file, page.html.into_bytes(), &page.made_by)?;
+    for file in folder.attachments()? {
+        output.add(&file.address, file.bytes, &file.file)?;
     }
-    let build = serde_json::json!({
-        "generator": concat!("geocrop-site ", env!("CARGO_PKG_VERSION")),
-        "pages": report.0,
-        "assets": report.1,
-    });
-    output.add(MARKER, format!("{build}\n").into_bytes(), "the build")?;
-    output.publish(&options.out)?;
-    Ok(Report {
-        pages: report.0,
-        assets: report.1,
-        seconds: started.elapsed().as_secs_f64(),
-    })
+
+    let painter = Painter::new(&options.cache);
+    let pages = site.pages(&sources, &painter, &catalog, &files, &prior)?;
+    let addresses = pages.iter().map(|page| page.address.as_str());
+    feeds::add(&mut output, site.base_url.as_deref(), &sources, addresses)?;
+    check::check(&pages, &sources, &output, &files, &site)?;
+
+    let counts = Counts {
+        pages: pages.len(),
+        assets: output.addresses().count(),
+    };
+    let rendered = pages.iter().filter(|page| page.html.is_some()).count();
+    let kept_pages = take(pages, &mut output)?;
+    redirects(&sources, &site, &mut output)?;
+    let published = output.publish(&options.out, &prior, &marker(counts))?;
+    let head = Head {
+        program,
+        stamp: settled.then_some(inputs),
+        counts,
+        files: published.files,
+    };
+    let body = Body {
+        sources: sources.into_iter().map(keep_source).collect(),
+        pages: kept_pages,
+        pictures,
+    };
+    cache::save(&options.out, &head, &body);
+    Ok(report(counts, rendered, published.changed))
 }
 
-/// Draws all pictures and asks the store for the sizes of all files that pages link to.
-fn files(store: &Store, catalog: &Catalog, output: &mut Output) -> Result<Files, SiteError> {
+/// Finds or draws all pictures, and gathers the sizes of all files that pages link to.
+fn files(
+    store: &Store,
+    stored: &Stored,
+    catalog: &Catalog,
+    prior: &Prior,
+    output: &mut Output,
+) -> Result<(Files, BTreeMap<String, KeptPicture>), SiteError> {
     let all: Vec<_> = catalog
         .areas
         .values()
         .flat_map(|area| &area.layers)
         .collect();
-    let drawn: Vec<Option<Vec<u8>>> = all
+    let made: Vec<Option<(String, Made)>> = all
         .par_iter()
-        .map(|layer| picture::draw(store, layer))
-        .collect::<Result<_, _>>()?;
+        .map(|layer| {
+            let Some(key) = picture::map_of(layer) else {
+                return Ok(None);
+            };
+            picture::make(store, stored, prior, &key).map(|made| Some((key, made)))
+        })
+        .collect::<Result<_, SiteError>>()?;
     let mut files = Files::default();
-    for (layer, png) in all.iter().zip(drawn) {
-        if let Some(png) = png {
-            let picture = picture::add(output, layer, png)?;
+    let mut kept = BTreeMap::new();
+    for (layer, made) in all.iter().zip(made) {
+        if let Some((key, made)) = made {
+            let (picture, keep) = picture::add(output, layer, made)?;
             files.pictures.insert(layer.key.clone(), picture);
+            kept.insert(key, keep);
         }
     }
     let mut keys = vec!["catalog.json".to_owned()];
@@ -143,70 +194,62 @@ fn files(store: &Store, catalog: &Catalog, output: &mut Output) -> Result<Files,
         keys.push(layer.key.clone());
         keys.extend(layer.assets.keys().filter_map(|name| layer.asset_key(name)));
     }
-    let sizes: Vec<_> = keys
-        .into_par_iter()
-        .map(|key| {
-            let entry = store.head(&key).map_err(|e| SiteError::Store {
-                path: key.clone(),
-                problem: e.to_string(),
-            })?;
-            Ok(entry.map(|entry| (key, entry.size)))
-        })
-        .collect::<Result<_, SiteError>>()?;
-    files.sizes = sizes.into_iter().flatten().collect();
-    Ok(files)
+    files.sizes = keys
+        .into_iter()
+        .filter_map(|key| stored.size(&key).map(|size| (key, size)))
+        .collect();
+    Ok((files, kept))
 }
 
-/// Checks every link of every page; faults are told with the line of the Markdown where the link is from there.
-fn check(
-    pages: &[Page],
-    sources: &[Source],
-    bodies: &[Rendered],
-    output: &Output,
-    files: &Files,
-    site: &Site,
-) -> Result<(), SiteError> {
-    let scans: Vec<Scan> = pages
-        .par_iter()
-        .map(|page| links::scan(&page.html))
-        .collect();
-    let targets = Targets {
-        pages: pages
-            .iter()
-            .zip(&scans)
-            .map(|(page, scan)| (page.address.clone(), scan.ids.clone()))
-            .collect(),
-        files: output.addresses().map(str::to_owned).collect(),
-        stored: files.sizes.keys().cloned().collect(),
-        store_href: site.store_href.clone(),
-        api_href: site.api_href.clone(),
-    };
-    let written: BTreeMap<&str, &Rendered> = sources
-        .iter()
-        .map(|source| source.address.as_str())
-        .zip(bodies)
-        .collect();
-    let mut faults = Vec::new();
-    for (page, scan) in pages.iter().zip(&scans) {
-        for (link, line) in &scan.links {
-            let Some(fault) = targets.fault(&page.address, link) else {
-                continue;
+/// Moves the pages into the output and returns what the next build should know of them.
+fn take(pages: Vec<Page>, output: &mut Output) -> Result<BTreeMap<String, KeptPage>, SiteError> {
+    let mut kept = BTreeMap::new();
+    for page in pages {
+        match page.html {
+            Some(html) => output.add(&page.file, html.into_bytes(), &page.made_by)?,
+            None => output.keep(&page.file, &page.made_by)?,
+        }
+        let (key, scan) = (page.key, page.scan);
+        kept.insert(page.address, KeptPage { key, scan });
+    }
+    Ok(kept)
+}
+
+/// Adds a page at every earlier address of a page.
+fn redirects(sources: &[Source], site: &Site, output: &mut Output) -> Result<(), SiteError> {
+    for source in sources {
+        for alias in &source.front.aliases {
+            let alias = alias.as_str();
+            let index = if alias.ends_with('/') {
+                "index.html"
+            } else {
+                ""
             };
-            let in_source = written
-                .get(page.address.as_str())
-                .and_then(|body| body.links.iter().find(|(url, _)| url == link));
-            faults.push(match in_source {
-                Some((_, line)) => format!("{}:{line}: {fault}", page.made_by),
-                None => format!(
-                    "{}:{line} (made from {}): {fault}",
-                    page.file.trim_start_matches('/'),
-                    page.made_by
-                ),
-            });
+            let html = feeds::redirect(site.base_url.as_deref(), source);
+            let made_by = format!("{}:{} (an alias)", source.file, source.line_of("aliases"));
+            output.add(&format!("{alias}{index}"), html.into_bytes(), &made_by)?;
         }
     }
-    if faults.is_empty() {
-        return Ok(());
-    }
-    Err(SiteError::BrokenLinks(faults))
+    Ok(())
+}
+
+/// The one file that tells when the site was built.
+fn marker(counts: Counts) -> Vec<u8> {
+    let build = serde_json::json!({
+        "generator": concat!("geocrop-site ", env!("CARGO_PKG_VERSION")),
+        "pages": counts.pages,
+        "assets": counts.assets,
+        "built": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+    });
+    format!("{build}\n").into_bytes()
+}
+
+fn keep_source(source: Source) -> (String, KeptSource) {
+    let kept = KeptSource {
+        hash: source.hash,
+        front: source.front,
+        start: source.start,
+        lines_before: source.lines_before,
+    };
+    (source.file, kept)
 }

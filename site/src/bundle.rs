@@ -7,6 +7,9 @@ use serde::Serialize;
 use crate::error::SiteError;
 use crate::output::Output;
 
+/// The files that the bundler writes.
+pub(crate) const FILES: [&str; 4] = ["map.js", "map.css", "worker.js", "borders.json"];
+
 /// Addresses of the bundle's files in the site.
 #[derive(Debug, Serialize)]
 pub(crate) struct Bundle {

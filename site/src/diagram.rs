@@ -14,7 +14,7 @@ use merman::{
 };
 
 use crate::chart::escape;
-use crate::output::short_hash;
+use crate::hash::short_hash;
 
 /// Part of every cache key: a new renderer or a new clean-up must not find old pictures.
 const RECIPE: &str = "merman 0.9.3, site 2";

@@ -19,9 +19,12 @@ pub enum SiteError {
     /// The content folder holds no page.
     #[error("no Markdown page in {0}: expected at least index.md there")]
     NoContent(PathBuf),
+    /// The folder to publish holds no site.
+    #[error("{0} holds no built site (no build.json): build one with 'geocrop site build'")]
+    NoSite(PathBuf),
     /// A page's front matter is missing or wrong.
     #[error(
-        "{file}:{line}: {problem}. A page starts with +++, then title = \"...\", description = \"...\", order = 1, then +++"
+        "{file}:{line}: {problem}. A page starts with +++, then title = \"...\" and what else it says about itself, then +++"
     )]
     FrontMatter {
         /// The page, relative to the content folder's parent.
@@ -68,6 +71,14 @@ pub enum SiteError {
         /// The template's name.
         template: String,
         /// Tera's message, with its causes.
+        problem: String,
+    },
+    /// A file could not be compressed.
+    #[error("compressing {address}: {problem}")]
+    Compress {
+        /// The address inside the site.
+        address: String,
+        /// What the compressor said.
         problem: String,
     },
     /// The picture of a map could not be made.

@@ -1,8 +1,8 @@
 //! The site generator: Markdown pages and the store's catalog become a folder of static pages.
 //!
-//! A build reads `content/*.md` and the STAC catalog of a store, draws the pictures and charts,
-//! checks every link, and puts the finished folder in place in one move. Equal input gives equal
-//! bytes. The pages need no script; only the map does, and its bundle is made by `site/map`.
+//! A build reads the Markdown under `content/` and the STAC catalog of a store, draws the pictures
+//! and charts, checks every link, and brings the finished folder up to date. Equal input gives equal
+//! bytes, and what did not change is not made again. The pages need no script; only the map does, and its bundle is made by `site/map`.
 //!
 //! ```no_run
 //! use geocrop_site::{BuildOptions, build};
@@ -15,19 +15,31 @@
 
 mod build;
 mod bundle;
+mod cache;
 mod catalog;
 mod chart;
+mod check;
+mod compress;
 mod content;
 mod diagram;
 mod error;
+mod feeds;
 mod format;
+mod front;
+mod hash;
+mod highlight;
 mod layers;
 mod links;
 mod markdown;
 mod output;
 mod pages;
 mod picture;
+mod publish;
+mod stamp;
+mod stored;
+mod structured;
 mod view;
 
 pub use build::{BuildOptions, Report, build};
 pub use error::SiteError;
+pub use publish::{Changes, Publication, publish};

@@ -1,12 +1,14 @@
 //! The link checker: every internal link, anchor and asset of every page must lead somewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
 
 /// What a page offers and asks for, read from its HTML.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 pub(crate) struct Scan {
-    /// Values of `id` attributes.
-    pub(crate) ids: BTreeSet<String>,
+    /// Values of `id` attributes, sorted.
+    pub(crate) ids: Vec<String>,
     /// Values of `href`, `src` and the map's `data-href-*` attributes, with their line in the page.
     pub(crate) links: Vec<(String, usize)>,
 }
@@ -27,7 +29,7 @@ pub(crate) fn scan(html: &str) -> Scan {
             for (name, value, at) in attributes(tag) {
                 match name {
                     "id" => {
-                        found.ids.insert(unescape(value));
+                        found.ids.push(unescape(value));
                     }
                     "href" | "src" | "action" => found.links.push((unescape(value), line + at)),
                     _ if name.starts_with("data-href-") => {
@@ -40,6 +42,7 @@ pub(crate) fn scan(html: &str) -> Scan {
         line += newlines(tag);
         rest = after;
     }
+    found.ids.sort_unstable();
     found
 }
 
@@ -84,6 +87,9 @@ fn attributes(tag: &str) -> Vec<(&str, &str, usize)> {
 }
 
 fn unescape(value: &str) -> String {
+    if !value.contains('&') {
+        return value.to_owned();
+    }
     value
         .replace("&quot;", "\"")
         .replace("&#x27;", "'")
@@ -95,23 +101,23 @@ fn unescape(value: &str) -> String {
 
 /// Where an internal link may lead.
 #[derive(Debug, Default)]
-pub(crate) struct Targets {
-    /// Addresses of pages with the anchors they offer.
-    pub(crate) pages: BTreeMap<String, BTreeSet<String>>,
+pub(crate) struct Targets<'a> {
+    /// Addresses of pages with the anchors they offer, sorted.
+    pub(crate) pages: HashMap<&'a str, &'a [String]>,
     /// Addresses of all other files of the site.
-    pub(crate) files: BTreeSet<String>,
+    pub(crate) files: HashSet<&'a str>,
     /// Addresses under the store's prefix that exist there.
-    pub(crate) stored: BTreeSet<String>,
+    pub(crate) stored: HashSet<&'a str>,
     /// How pages reach the store, with a closing slash.
-    pub(crate) store_href: String,
+    pub(crate) store_href: &'a str,
     /// How pages reach the API; its addresses are its own business.
-    pub(crate) api_href: Option<String>,
+    pub(crate) api_href: Option<&'a str>,
 }
 
-impl Targets {
+impl Targets<'_> {
     /// What is wrong with `link` on the page at `address`, if anything.
     pub(crate) fn fault(&self, address: &str, link: &str) -> Option<String> {
-        if let Some(path) = link.strip_prefix(&self.store_href) {
+        if let Some(path) = link.strip_prefix(self.store_href) {
             let path = path.split(['#', '?']).next().unwrap_or(path);
             // The bare prefix is what the map joins hrefs to, not a file.
             return (!path.is_empty() && !self.stored.contains(path))
@@ -122,8 +128,8 @@ impl Targets {
         }
         if self
             .api_href
-            .as_deref()
-            .is_some_and(|api| link == api || link.starts_with(&format!("{api}/")))
+            .and_then(|api| link.strip_prefix(api))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         {
             return None;
         }
@@ -133,14 +139,21 @@ impl Targets {
         };
         let path = path.split('?').next().unwrap_or(path);
         let target = resolve(address, path);
-        let Some(anchors) = self.pages.get(&target) else {
-            return (!self.files.contains(&target))
+        let Some(anchors) = self.pages.get(target.as_str()) else {
+            return (!self.files.contains(target.as_str()))
                 .then(|| format!("{link} leads to {target}, which does not exist"));
         };
         match anchor {
             // The map keeps its view in the address: that is no anchor.
             None | Some("") => None,
-            Some(anchor) if anchors.contains(anchor) || anchor.contains('=') => None,
+            Some(anchor) if anchor.contains('=') => None,
+            Some(anchor)
+                if anchors
+                    .binary_search_by(|id| id.as_str().cmp(anchor))
+                    .is_ok() =>
+            {
+                None
+            }
             Some(anchor) => Some(format!("{link}: {target} has no anchor #{anchor}")),
         }
     }
@@ -186,7 +199,7 @@ mod tests {
         let html =
             "<p id=\"a\">\n<a\n href=\"/x/?a=1&amp;b=2\">x > y</a>\n<!-- <a href=\"no\"> -->";
         let found = scan(html);
-        assert!(found.ids.contains("a"));
+        assert!(found.ids.contains(&"a".to_owned()));
         assert_eq!(found.links, [("/x/?a=1&b=2".to_owned(), 3)]);
     }
 
@@ -201,12 +214,13 @@ mod tests {
 
     #[test]
     fn missing_pages_anchors_and_stored_files_are_faults() {
+        let anchors = ["top".to_owned()];
         let targets = Targets {
-            pages: BTreeMap::from([("/a/".to_owned(), BTreeSet::from(["top".to_owned()]))]),
-            files: BTreeSet::from(["/style.css".to_owned()]),
-            stored: BTreeSet::from(["catalog.json".to_owned()]),
-            store_href: "/store/".to_owned(),
-            api_href: Some("/v1".to_owned()),
+            pages: HashMap::from([("/a/", &anchors[..])]),
+            files: HashSet::from(["/style.css"]),
+            stored: HashSet::from(["catalog.json"]),
+            store_href: "/store/",
+            api_href: Some("/v1"),
         };
         for fine in [
             "/a/",

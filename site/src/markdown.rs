@@ -1,29 +1,22 @@
-//! Markdown to HTML: GitHub's tables, footnotes, alerts and heading anchors, with mermaid fences drawn.
+//! Markdown to HTML: GitHub's tables, footnotes, alerts and heading anchors, with mermaid fences drawn and
+//! code coloured.
 
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options};
 
+use crate::chart::escape;
 use crate::content::Source;
 use crate::diagram::Painter;
 use crate::error::SiteError;
-
-/// A Markdown page as HTML.
-#[derive(Debug)]
-pub(crate) struct Rendered {
-    /// The body, without the page's frame.
-    pub(crate) html: String,
-    /// Every link and image of the source with its line in the file, for the link checker's messages.
-    pub(crate) links: Vec<(String, usize)>,
-}
+use crate::highlight;
 
 /// Renders one page. Raw HTML in Markdown is left out: pages stay within what the strict CSP allows.
-pub(crate) fn render(source: &Source, painter: &Painter) -> Result<Rendered, SiteError> {
+pub(crate) fn render(source: &Source, painter: &Painter) -> Result<String, SiteError> {
     let options = options();
     let arena = Arena::new();
-    let root = comrak::parse_document(&arena, &source.markdown, &options);
-    let mut links = Vec::new();
+    let root = comrak::parse_document(&arena, source.markdown(), &options);
     for node in root.descendants() {
-        visit(node, source, painter, &mut links)?;
+        draw(node, source, painter)?;
     }
     let mut html = String::new();
     comrak::format_html(root, &options, &mut html).map_err(|e| SiteError::Template {
@@ -31,39 +24,49 @@ pub(crate) fn render(source: &Source, painter: &Painter) -> Result<Rendered, Sit
         problem: e.to_string(),
     })?;
     // Long lines of code scroll sideways; without a mouse that needs the focus. Text has its < escaped, so this is a tag.
-    let html = html.replace("<pre>", "<pre tabindex=\"0\">");
-    Ok(Rendered { html, links })
+    Ok(html.replace("<pre>", "<pre tabindex=\"0\">"))
 }
 
-fn visit<'a>(
-    node: &'a AstNode<'a>,
-    source: &Source,
-    painter: &Painter,
-    links: &mut Vec<(String, usize)>,
-) -> Result<(), SiteError> {
+/// Every link and image of the page with its line in the file, for the link checker's messages.
+pub(crate) fn links(source: &Source) -> Vec<(String, usize)> {
+    let arena = Arena::new();
+    let root = comrak::parse_document(&arena, source.markdown(), &options());
+    root.descendants()
+        .filter_map(|node| {
+            let data = node.data.borrow();
+            let (NodeValue::Link(link) | NodeValue::Image(link)) = &data.value else {
+                return None;
+            };
+            let line = data.sourcepos.start.line + source.lines_before;
+            Some((link.url.clone(), line))
+        })
+        .collect()
+}
+
+/// Puts the drawing in the place of a diagram's source, and marks the words of code.
+fn draw<'a>(node: &'a AstNode<'a>, source: &Source, painter: &Painter) -> Result<(), SiteError> {
     let mut data = node.data.borrow_mut();
     let line = data.sourcepos.start.line + source.lines_before;
-    let drawn = match &data.value {
-        NodeValue::Link(link) | NodeValue::Image(link) => {
-            links.push((link.url.clone(), line));
-            None
-        }
-        NodeValue::CodeBlock(block) if block.info.split_whitespace().next() == Some("mermaid") => {
-            let svg = painter
-                .draw(&block.literal)
-                .map_err(|fault| SiteError::Diagram {
-                    file: source.file.clone(),
-                    line: line + fault.line.unwrap_or(0),
-                    problem: fault.problem,
-                })?;
-            Some(format!(
-                "<figure class=\"diagram\" tabindex=\"0\">{svg}</figure>\n"
-            ))
-        }
-        _ => None,
+    let NodeValue::CodeBlock(block) = &data.value else {
+        return Ok(());
     };
-    if let Some(html) = drawn {
-        data.value = NodeValue::Raw(html);
+    let language = block.info.split_whitespace().next().unwrap_or_default();
+    if language == "mermaid" {
+        let svg = painter
+            .draw(&block.literal)
+            .map_err(|fault| SiteError::Diagram {
+                file: source.file.clone(),
+                line: line + fault.line.unwrap_or(0),
+                problem: fault.problem,
+            })?;
+        data.value = NodeValue::Raw(format!(
+            "<figure class=\"diagram\" tabindex=\"0\">{svg}</figure>\n"
+        ));
+    } else if let Some(code) = highlight::highlight(language, &block.literal) {
+        data.value = NodeValue::Raw(format!(
+            "<pre><code class=\"language-{}\">{code}</code></pre>\n",
+            escape(language)
+        ));
     }
     Ok(())
 }

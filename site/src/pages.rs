@@ -6,12 +6,19 @@ use tera::{Context, Tera};
 
 use crate::build::BuildOptions;
 use crate::bundle::{self, Bundle};
+use crate::cache::{KeptPage, Prior};
 use crate::catalog::Catalog;
 use crate::content::Source;
+use crate::diagram::Painter;
 use crate::error::SiteError;
-use crate::markdown::Rendered;
+use crate::feeds;
+use crate::front::{Day, Template};
+use crate::hash::{Digest, of_parts};
+use crate::links::{self, Scan};
+use crate::markdown;
 use crate::output::Output;
-use crate::view::{self, Files};
+use crate::structured::{Subject, json_ld};
+use crate::view::{self, AreaPage, Card, Files, Hero};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
@@ -28,8 +35,10 @@ const TEMPLATES: [(&str, &str); 7] = [
 /// What every page shares.
 pub(crate) struct Site {
     frame: Frame,
+    /// Hash of all that is on every page.
+    frame_hash: Digest,
     bundle: Option<Bundle>,
-    base_url: Option<String>,
+    pub(crate) base_url: Option<String>,
     pub(crate) store_href: String,
     pub(crate) api_href: Option<String>,
     templates: Tera,
@@ -44,6 +53,8 @@ struct Frame {
     catalog: Option<String>,
     store: String,
     api: Option<String>,
+    /// Address of the feed, where there is one.
+    feed: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +72,10 @@ struct PageHead<'a> {
     address: &'a str,
     canonical: Option<String>,
     card: Option<String>,
+    section: Option<&'a str>,
+    date: Option<&'a str>,
+    updated: Option<&'a str>,
+    json_ld: Option<String>,
     csp: String,
 }
 
@@ -69,9 +84,20 @@ pub(crate) struct Page {
     pub(crate) address: String,
     /// Where it is written.
     pub(crate) file: String,
-    pub(crate) html: String,
+    /// Its HTML, or `None` where the earlier build's stands.
+    pub(crate) html: Option<String>,
     /// The Markdown file or the template it came from.
     pub(crate) made_by: String,
+    /// Hash of all that it was made from.
+    pub(crate) key: Digest,
+    /// Its links and anchors.
+    pub(crate) scan: Scan,
+}
+
+/// The parts of pages that come from the catalog.
+struct Shown {
+    cards: Vec<Card>,
+    hero: Option<Hero>,
 }
 
 impl Site {
@@ -108,13 +134,16 @@ impl Site {
             catalog: (!catalog.areas.is_empty()).then(|| format!("{store_href}catalog.json")),
             store: store_href.clone(),
             api: options.api_href.clone(),
+            feed: (options.base_url.is_some() && feeds::has_feed(sources)).then_some(feeds::FEED),
         };
+        let frame_hash = of_parts(&[&json(&frame), &json(&bundle), &json(&options.base_url)]);
         let mut templates = Tera::new();
         templates
             .add_raw_templates(TEMPLATES)
             .map_err(|e| template_fault("all", &e))?;
         Ok(Self {
             frame,
+            frame_hash,
             bundle,
             base_url: options
                 .base_url
@@ -126,76 +155,143 @@ impl Site {
         })
     }
 
-    /// Renders every Markdown page and every area's page.
+    /// Every Markdown page and every area's page; those that the earlier build made from the same are not made again.
     pub(crate) fn pages(
         &self,
         sources: &[Source],
-        bodies: &[Rendered],
+        painter: &Painter,
         catalog: &Catalog,
         files: &Files,
+        prior: &Prior,
     ) -> Result<Vec<Page>, SiteError> {
-        let cards: Vec<_> = catalog
-            .areas
-            .iter()
-            .map(|(id, area)| view::card(id, area, files))
-            .collect();
-        let hero = view::hero(catalog, files);
-        let written = sources.par_iter().zip(bodies).map(|(source, body)| {
-            let front = &source.front;
-            let mut context = self.context(&front.title, &front.description, &source.address, None);
-            context.insert("body", &body.html);
-            match front.template.as_str() {
-                "home" => {
-                    context.insert("areas", &cards);
-                    context.insert("hero", &hero);
-                }
-                "areas" => context.insert("areas", &cards),
-                "map" => {
-                    context.insert("bundle", &self.bundle);
-                    context.insert("layers", "/map/layers.json");
-                }
-                "page" => {}
-                unknown => {
-                    return Err(SiteError::FrontMatter {
-                        file: source.file.clone(),
-                        line: 1,
-                        problem: format!(
-                            "template \"{unknown}\" is none of page, home, areas, map"
-                        ),
-                    });
-                }
-            }
-            let template = format!("{}.html", front.template);
-            self.page(&source.address, &template, &source.file, &context)
-        });
+        let cards = catalog.areas.iter();
+        let shown = Shown {
+            cards: cards
+                .map(|(id, area)| view::card(id, area, files))
+                .collect(),
+            hero: view::hero(catalog, files),
+        };
+        let written = sources
+            .par_iter()
+            .map(|source| self.written(source, painter, &shown, prior));
         let mapped = catalog.areas.par_iter().map(|(id, area)| {
             let view = view::area_page(id, area, files, &self.store_href);
             let card = area
                 .layers
                 .first()
                 .and_then(|layer| files.pictures.get(&layer.key));
-            let mut context = self.context(
-                &view.name,
-                &view.description,
-                &view.address,
-                card.map(|picture| picture.src.as_str()),
-            );
-            context.insert("area", &view);
-            self.page(&view.address, "area.html", "area.html", &context)
+            self.mapped(&view, card.map(|picture| picture.src.as_str()), prior)
         });
         let mut pages: Vec<Page> = written.collect::<Result<_, _>>()?;
         pages.extend(mapped.collect::<Result<Vec<_>, _>>()?);
         Ok(pages)
     }
 
+    fn written(
+        &self,
+        source: &Source,
+        painter: &Painter,
+        shown: &Shown,
+        prior: &Prior,
+    ) -> Result<Page, SiteError> {
+        let front = &source.front;
+        let data = match front.template {
+            Template::Home => [json(&shown.cards), json(&shown.hero)].concat(),
+            Template::Areas => json(&shown.cards),
+            Template::Map | Template::Page => Vec::new(),
+        };
+        let key = of_parts(&[self.frame_hash.bytes(), source.hash.bytes(), &data]);
+        Self::page(&source.address, &source.file, key, prior, || {
+            let picture = match (&front.image, front.template, &shown.hero) {
+                (Some(image), _, _) => Some(image.as_str()),
+                (None, Template::Home, Some(hero)) => Some(hero.picture()),
+                _ => None,
+            };
+            let subject = Subject::Written(front);
+            let mut context = self.context(
+                &subject,
+                &front.title,
+                &front.description,
+                &source.address,
+                picture,
+            );
+            context.insert("body", &markdown::render(source, painter)?);
+            match front.template {
+                Template::Home => {
+                    context.insert("areas", &shown.cards);
+                    context.insert("hero", &shown.hero);
+                }
+                Template::Areas => context.insert("areas", &shown.cards),
+                Template::Map => {
+                    context.insert("bundle", &self.bundle);
+                    context.insert("layers", "/map/layers.json");
+                }
+                Template::Page => {}
+            }
+            self.render(front.template.file(), &context)
+        })
+    }
+
+    fn mapped(
+        &self,
+        view: &AreaPage,
+        picture: Option<&str>,
+        prior: &Prior,
+    ) -> Result<Page, SiteError> {
+        let key = of_parts(&[self.frame_hash.bytes(), &json(view), &json(&picture)]);
+        Self::page(&view.address, "area.html", key, prior, || {
+            let (name, description) = (&view.name, &view.description);
+            let mut context =
+                self.context(&Subject::Area, name, description, &view.address, picture);
+            context.insert("area", view);
+            self.render("area.html", &context)
+        })
+    }
+
+    /// The page made from `key`: as it stands, or else by `make`.
+    fn page(
+        address: &str,
+        made_by: &str,
+        key: Digest,
+        prior: &Prior,
+        make: impl FnOnce() -> Result<String, SiteError>,
+    ) -> Result<Page, SiteError> {
+        let file = if address.ends_with('/') {
+            format!("{address}index.html")
+        } else {
+            address.to_owned()
+        };
+        let (html, scan) = if let Some(KeptPage { scan, .. }) = prior.page(address, key, &file) {
+            (None, scan.clone())
+        } else {
+            let html = make()?;
+            let scan = links::scan(&html);
+            (Some(html), scan)
+        };
+        Ok(Page {
+            address: address.to_owned(),
+            file,
+            html,
+            made_by: made_by.to_owned(),
+            key,
+            scan,
+        })
+    }
+
     fn context(
         &self,
+        subject: &Subject<'_>,
         title: &str,
         description: &str,
         address: &str,
         card: Option<&str>,
     ) -> Context {
-        let absolute = |path: &str| self.base_url.as_ref().map(|base| format!("{base}{path}"));
+        let base = self.base_url.as_deref();
+        let absolute = |path: &str| base.map(|base| format!("{base}{path}"));
+        let front = match subject {
+            Subject::Written(front) => Some(front),
+            Subject::Area => None,
+        };
         let head = PageHead {
             title,
             head_title: if address == "/" {
@@ -205,8 +301,15 @@ impl Site {
             },
             description,
             address,
-            canonical: absolute(address),
+            // A page that stands for missing ones has no address of its own.
+            canonical: absolute(address).filter(|_| address != "/404.html"),
             card: card.and_then(absolute),
+            section: front.and_then(|front| front.section.as_deref()),
+            date: front.and_then(|front| front.date.as_ref()).map(Day::as_str),
+            updated: front
+                .and_then(|front| front.updated.as_ref())
+                .map(Day::as_str),
+            json_ld: base.map(|base| json_ld(subject, title, description, base, address)),
             csp: self.policy(address == "/map/" && self.bundle.is_some()),
         };
         let mut context = Context::new();
@@ -236,28 +339,16 @@ impl Site {
         format!("{common}; script-src 'self'; worker-src 'self'; connect-src {hosts}")
     }
 
-    fn page(
-        &self,
-        address: &str,
-        template: &str,
-        made_by: &str,
-        context: &Context,
-    ) -> Result<Page, SiteError> {
-        let html = self
-            .templates
+    fn render(&self, template: &str, context: &Context) -> Result<String, SiteError> {
+        self.templates
             .render(template, context)
-            .map_err(|e| template_fault(template, &e))?;
-        Ok(Page {
-            file: if address.ends_with('/') {
-                format!("{address}index.html")
-            } else {
-                address.to_owned()
-            },
-            address: address.to_owned(),
-            html,
-            made_by: made_by.to_owned(),
-        })
+            .map_err(|e| template_fault(template, &e))
     }
+}
+
+/// A value as the bytes that are hashed for it.
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 /// The scheme and host of an address, or `None` for a path on this site.

@@ -47,6 +47,13 @@ pub(crate) struct Hero {
     picture: Picture,
 }
 
+impl Hero {
+    /// The address of its picture.
+    pub(crate) fn picture(&self) -> &str {
+        &self.picture.src
+    }
+}
+
 /// An area's own page.
 #[derive(Debug, Serialize)]
 pub(crate) struct AreaPage {

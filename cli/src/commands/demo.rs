@@ -100,6 +100,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         base_url: None,
         api_href: Some("/v1".into()),
         cache: cache_dir().join("site"),
+        drafts: false,
     })?;
 
     let login = user::demo_login(&folders.state())?;

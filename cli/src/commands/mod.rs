@@ -37,6 +37,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Network(args) => network::run(&args, &config),
         Command::Site(Site::Build(args)) => site::build(&args, config),
         Command::Site(Site::Serve(args)) => site::serve(&args, config),
+        Command::Site(Site::Publish(args)) => site::publish(&args, config),
         Command::Api(args) => api::run(&args, config),
         Command::User(User::Add(args)) => user::add(&args, &config),
         Command::Data(Data::Pull(args)) => data::pull(&args, &config),

@@ -1,9 +1,11 @@
-//! `geocrop site build|serve`.
+//! `geocrop site build|serve|publish`.
 
 use anyhow::Result;
-use geocrop_site::BuildOptions;
+use chrono::Utc;
+use geocrop_site::{BuildOptions, Publication};
+use geocrop_store::Store;
 
-use crate::args::{SiteBuild, SiteServe};
+use crate::args::{SiteBuild, SitePublish, SiteServe};
 use crate::config::{Config, cache_dir};
 use crate::progress::{self, Bar};
 
@@ -18,6 +20,7 @@ pub(crate) fn build(args: &SiteBuild, mut config: Config) -> Result<()> {
         base_url: args.base_url.clone(),
         api_href: Some("/v1".to_owned()),
         cache: cache_dir().join("site"),
+        drafts: args.drafts,
     };
     build_with(&options)
 }
@@ -27,7 +30,18 @@ pub(crate) fn build_with(options: &BuildOptions) -> Result<()> {
     let bar = Bar::start("site");
     match geocrop_site::build(options) {
         Ok(report) => {
-            bar.finish(&format!("{} pages", report.pages));
+            bar.finish(&format!(
+                "{} pages, {} made anew, {} files changed, {:.0} ms",
+                report.pages,
+                report.rendered,
+                report.changed,
+                1000.0 * report.seconds
+            ));
+            if options.base_url.is_none() {
+                progress::line(
+                    "without --base-url the site has no canonical links, sitemap, feed and preview cards",
+                );
+            }
             Ok(())
         }
         Err(error) => {
@@ -44,4 +58,40 @@ pub(crate) fn serve(args: &SiteServe, mut config: Config) -> Result<()> {
         args.address
     ));
     super::api::serve_files(args.address, args.site.clone(), config.get("store"))
+}
+
+/// Puts a built site into the store, or tells what that would do.
+pub(crate) fn publish(args: &SitePublish, mut config: Config) -> Result<()> {
+    config.flag("store", args.store.as_ref());
+    let store = Store::open(config.get("store"))?;
+    let how = Publication {
+        grace_days: args.grace,
+        dry_run: args.dry_run,
+        now: Utc::now(),
+    };
+    let changes = geocrop_site::publish(&args.site, &store, how)?;
+    if args.json {
+        progress::print(&format!("{}\n", serde_json::to_string(&changes)?));
+        return Ok(());
+    }
+    for (what, addresses) in [
+        ("added", &changes.added),
+        ("changed", &changes.changed),
+        ("removed", &changes.removed),
+        ("stale, kept for now", &changes.stale),
+    ] {
+        for address in addresses {
+            progress::line(&format!("{what}: {address}"));
+        }
+    }
+    progress::line(&format!(
+        "{}{} added, {} changed, {} removed, {} stale, {} as they were",
+        if args.dry_run { "would be: " } else { "" },
+        changes.added.len(),
+        changes.changed.len(),
+        changes.removed.len(),
+        changes.stale.len(),
+        changes.unchanged
+    ));
+    Ok(())
 }

@@ -13,6 +13,16 @@ pub enum ContentType {
     GeoJson,
     /// A PNG picture.
     Png,
+    /// An SVG drawing.
+    Svg,
+    /// A page.
+    Html,
+    /// A stylesheet.
+    Css,
+    /// A script.
+    JavaScript,
+    /// XML: sitemaps and feeds.
+    Xml,
     /// Plain text.
     Text,
     /// Anything else.
@@ -30,6 +40,11 @@ impl ContentType {
             Some("json") if crate::layout::is_item(key) => Self::GeoJson,
             Some("json") => Self::Json,
             Some("png") => Self::Png,
+            Some("svg") => Self::Svg,
+            Some("html") => Self::Html,
+            Some("css") => Self::Css,
+            Some("js") => Self::JavaScript,
+            Some("xml") => Self::Xml,
             Some("txt" | "toml" | "md") => Self::Text,
             _ => Self::Binary,
         }
@@ -43,6 +58,11 @@ impl ContentType {
             Self::Json => "application/json",
             Self::GeoJson => "application/geo+json",
             Self::Png => "image/png",
+            Self::Svg => "image/svg+xml",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Css => "text/css; charset=utf-8",
+            Self::JavaScript => "text/javascript; charset=utf-8",
+            Self::Xml => "application/xml",
             Self::Text => "text/plain; charset=utf-8",
             Self::Binary => "application/octet-stream",
         }
@@ -66,6 +86,9 @@ mod tests {
                 "layers/ndvi/2024/mazowe.0123456789abcdef.pmtiles",
                 ContentType::PmTiles,
             ),
+            ("site/index.html", ContentType::Html),
+            ("site/style.0123.css", ContentType::Css),
+            ("site/index.html.br", ContentType::Binary),
             ("models/cropland/1/production", ContentType::Binary),
         ] {
             assert_eq!(ContentType::of_key(key), expected, "{key}");

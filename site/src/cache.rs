@@ -1,0 +1,240 @@
+//! What an earlier build left to be found again: which file was made from what, kept beside the site.
+//!
+//! It only saves time. A cache of another program, a damaged one, or one whose files were touched since gives the same
+//! site as none. The first line is enough to see that nothing changed; the second knows every page.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rayon::prelude::*;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::front::FrontMatter;
+use crate::hash::{Digest, digest};
+use crate::links::Scan;
+use crate::output::{MARKER, beside};
+
+/// A file of the site as it was written.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(from = "FileRow", into = "FileRow")]
+pub(crate) struct KeptFile {
+    /// Address inside the site.
+    pub(crate) address: String,
+    /// Hash of its bytes.
+    pub(crate) hash: Digest,
+    /// Its bytes and the nanosecond of its writing: as long as both are the same, so is the file.
+    pub(crate) size: u64,
+    pub(crate) modified: u64,
+}
+
+/// A row of a table is half as long as a map of names.
+type FileRow = (String, Digest, u64, u64);
+
+impl From<FileRow> for KeptFile {
+    fn from((address, hash, size, modified): FileRow) -> Self {
+        Self {
+            address,
+            hash,
+            size,
+            modified,
+        }
+    }
+}
+
+impl From<KeptFile> for FileRow {
+    fn from(file: KeptFile) -> Self {
+        (file.address, file.hash, file.size, file.modified)
+    }
+}
+
+/// The front matter of a file with this hash.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct KeptSource {
+    pub(crate) hash: Digest,
+    pub(crate) front: FrontMatter,
+    pub(crate) start: usize,
+    pub(crate) lines_before: usize,
+}
+
+/// A page that was made from all that went into `key`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct KeptPage {
+    pub(crate) key: Digest,
+    pub(crate) scan: Scan,
+}
+
+/// A picture of a map whose file had this tag.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct KeptPicture {
+    pub(crate) tag: Digest,
+    pub(crate) src: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+/// What a build did, as the next one reports it when there is nothing to do.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+pub(crate) struct Counts {
+    pub(crate) pages: usize,
+    pub(crate) assets: usize,
+}
+
+/// The first line.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Head {
+    /// Which program, as built.
+    pub(crate) program: Digest,
+    /// Everything that the build could read; none when something was written while it read.
+    pub(crate) stamp: Option<Digest>,
+    pub(crate) counts: Counts,
+    /// Every file of the site.
+    pub(crate) files: Vec<KeptFile>,
+}
+
+/// The second line.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Body {
+    /// By file.
+    pub(crate) sources: BTreeMap<String, KeptSource>,
+    /// By address.
+    pub(crate) pages: BTreeMap<String, KeptPage>,
+    /// By key of the map in the store.
+    pub(crate) pictures: BTreeMap<String, KeptPicture>,
+}
+
+/// The earlier build, as far as it can be relied on.
+#[derive(Debug, Default)]
+pub(crate) struct Prior {
+    head: Option<Head>,
+    /// Files that are still as they were written, by address.
+    intact: HashMap<String, Digest>,
+    /// Files that are not.
+    lost: HashSet<String>,
+    text: String,
+    pub(crate) body: Body,
+}
+
+impl Prior {
+    /// Reads what the last build into `out` left, if `program` made it.
+    pub(crate) fn load(out: &Path, program: Digest) -> Self {
+        let Ok(text) = std::fs::read_to_string(place(out)) else {
+            return Self::default();
+        };
+        let head = text.lines().next().and_then(line::<Head>);
+        let Some(head) = head.filter(|head| head.program == program && out.join(MARKER).exists())
+        else {
+            return Self::default();
+        };
+        let standing: Vec<bool> = head
+            .files
+            .par_iter()
+            .map(|file| {
+                std::fs::metadata(path_of(out, &file.address)).is_ok_and(|meta| {
+                    meta.len() == file.size && nanoseconds(meta.modified()) == file.modified
+                })
+            })
+            .collect();
+        let (mut intact, mut lost) = (HashMap::new(), HashSet::new());
+        for (file, stands) in head.files.iter().zip(standing) {
+            if stands {
+                intact.insert(file.address.clone(), file.hash);
+            } else {
+                lost.insert(file.address.clone());
+            }
+        }
+        Self {
+            head: Some(head),
+            intact,
+            lost,
+            text,
+            body: Body::default(),
+        }
+    }
+
+    /// What the build counted, if its site still stands whole and was made from `stamp`.
+    pub(crate) fn unchanged(&self, stamp: Digest) -> Option<Counts> {
+        self.head
+            .as_ref()
+            .filter(|head| head.stamp == Some(stamp) && self.lost.is_empty())
+            .map(|head| head.counts)
+    }
+
+    /// Reads the second line too.
+    pub(crate) fn read_pages(&mut self) {
+        match self.text.lines().nth(1).and_then(line::<Body>) {
+            Some(body) => self.body = body,
+            None => *self = Self::default(),
+        }
+    }
+
+    /// Whether the site can be brought up to date in place.
+    pub(crate) fn is_there(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// The files that the build wrote.
+    pub(crate) fn files(&self) -> &[KeptFile] {
+        self.head.as_ref().map_or(&[], |head| &head.files)
+    }
+
+    /// The hash of the file at `address`, if it and its compressed copies are still as they were written.
+    pub(crate) fn intact(&self, address: &str) -> Option<Digest> {
+        let lost = |ending: &str| self.lost.contains(&format!("{address}.{ending}"));
+        if !self.lost.is_empty() && (lost("gz") || lost("br")) {
+            return None;
+        }
+        self.intact.get(address).copied()
+    }
+
+    /// The page at `address`, if it was made from `key` and still stands in `file`.
+    pub(crate) fn page(&self, address: &str, key: Digest, file: &str) -> Option<&KeptPage> {
+        let page = self.body.pages.get(address)?;
+        (page.key == key && self.intact(file).is_some()).then_some(page)
+    }
+}
+
+/// Where the cache of the site at `out` lies.
+fn place(out: &Path) -> PathBuf {
+    beside(out, "cache")
+}
+
+/// Forgets the cache. Done before a site is changed in place, so that a half-changed one is built anew.
+pub(crate) fn forget(out: &Path) {
+    let _ = std::fs::remove_file(place(out));
+}
+
+/// Keeps what a build did. The cache only saves time: on a full or read-only disk the next build does without.
+pub(crate) fn save(out: &Path, head: &Head, body: &Body) {
+    let (Ok(head), Ok(body)) = (serde_json::to_string(head), serde_json::to_string(body)) else {
+        return;
+    };
+    let lines = [head, body].map(|json| {
+        let check = String::from(digest(json.as_bytes()));
+        format!("{check} {json}\n")
+    });
+    let part = beside(out, "cache.part");
+    let _ = std::fs::write(&part, lines.concat()).and_then(|()| std::fs::rename(&part, place(out)));
+}
+
+/// The document on a line, unless the line is damaged.
+fn line<T: DeserializeOwned>(line: &str) -> Option<T> {
+    let (check, json) = line.split_once(' ')?;
+    if check != String::from(digest(json.as_bytes())) {
+        return None;
+    }
+    serde_json::from_str(json).ok()
+}
+
+/// The file at `address` of the site in `out`.
+pub(crate) fn path_of(out: &Path, address: &str) -> PathBuf {
+    out.join(address.trim_start_matches('/'))
+}
+
+/// Nanoseconds since 1970; 0 where the system does not know.
+pub(crate) fn nanoseconds(time: std::io::Result<SystemTime>) -> u64 {
+    time.ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |since| since.as_nanos() as u64)
+}
