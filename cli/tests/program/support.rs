@@ -10,8 +10,13 @@ pub(crate) fn project() -> PathBuf {
         .unwrap()
 }
 
-/// The binary, in the project's folder, without the desk's own settings.
+/// What the program answers.
 pub(crate) fn geocrop(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+/// The binary, in the project's folder, without the desk's own settings.
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_geocrop"));
     command.current_dir(project()).args(args);
     for (name, _) in std::env::vars() {
@@ -19,7 +24,7 @@ pub(crate) fn geocrop(args: &[&str]) -> Output {
             command.env_remove(name);
         }
     }
-    command.output().unwrap()
+    command
 }
 
 pub(crate) fn stderr(output: &Output) -> String {
