@@ -16,7 +16,7 @@ use crate::grid::{Bounds, Grid, Window};
 use crate::location::Location;
 use crate::resample::{Between, Lattice, NorthUp, Part, resample};
 use crate::setup;
-use crate::tiff;
+use crate::tiff::{Pixels, Tiff};
 use crate::warp::warp;
 
 /// How pixels of one grid become pixels of another.
@@ -373,8 +373,10 @@ struct OpenRaster {
     crs: Option<Crs>,
     width: usize,
     height: usize,
+    /// A local file as it is without GDAL.
+    tiff: Option<Tiff>,
     /// The way around GDAL, once it was looked for.
-    pixels: OnceCell<Option<tiff::Pixels>>,
+    pixels: OnceCell<Option<Pixels>>,
 }
 
 impl OpenRaster {
@@ -388,8 +390,8 @@ impl OpenRaster {
         let geo_transform = dataset
             .geo_transform()
             .map_err(|_| missing("geotransform (origin and pixel size)"))?;
-        let known = location.local.as_deref().and_then(tiff::crs);
-        let crs = match known {
+        let tiff = location.local.as_deref().and_then(Tiff::open);
+        let crs = match tiff.as_ref().and_then(Tiff::crs) {
             Some(crs) => Some(crs),
             None => epsg(&dataset).map_err(|_| missing("coordinate reference system"))?,
         };
@@ -401,6 +403,7 @@ impl OpenRaster {
             crs,
             width,
             height,
+            tiff,
             pixels: OnceCell::new(),
         })
     }
@@ -530,9 +533,9 @@ impl OpenRaster {
     }
 
     /// The file's numbers without GDAL, where that can be.
-    fn pixels(&self) -> Option<&tiff::Pixels> {
+    fn pixels(&self) -> Option<&Pixels> {
         let open = || {
-            let pixels = tiff::Pixels::open(self.location.local.as_deref()?)?;
+            let pixels = self.tiff.as_ref()?.pixels()?;
             (pixels.size() == (self.width, self.height)).then_some(pixels)
         };
         self.pixels.get_or_init(open).as_ref()

@@ -5,7 +5,6 @@
 //! whatever is less plain is left to GDAL.
 
 use std::fs::File;
-use std::path::Path;
 
 use super::directory::Directory;
 use crate::crs::Crs;
@@ -25,9 +24,8 @@ const PLAIN_UNITS: [(u16, u16); 2] = [(2054, 9102), (3076, 9001)];
 const CODES: std::ops::Range<u16> = 2000..32_767;
 
 /// `None` where the keys say more than a code, or nothing, or the file is not a plain one: then GDAL has to look.
-pub(crate) fn crs(path: &Path) -> Option<Crs> {
-    let file = File::open(path).ok()?;
-    let numbers = Directory::read(&file)?.numbers(&file, KEY_DIRECTORY)?;
+pub(super) fn crs(file: &File, tags: &Directory) -> Option<Crs> {
+    let numbers = tags.numbers(file, KEY_DIRECTORY)?;
     let keys: Option<Vec<u16>> = numbers.into_iter().map(|n| n.try_into().ok()).collect();
     let keys = keys?;
     let (head, keys) = keys.split_at_checked(4)?;
@@ -62,8 +60,15 @@ mod tests {
     use gdal::DriverManager;
     use gdal::raster::RasterCreationOptions;
 
+    use std::path::Path;
+
     use super::*;
     use crate::setup;
+    use crate::tiff::Tiff;
+
+    fn crs(path: &Path) -> Option<Crs> {
+        Tiff::open(path)?.crs()
+    }
 
     fn write(path: &Path, reference: &gdal::spatial_ref::SpatialRef, options: &[&str]) {
         setup::ready();

@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use libdeflater::Decompressor;
 
@@ -75,9 +74,7 @@ thread_local! {
 
 impl Pixels {
     /// `None` where the file is not one band of 8 or 16 unsigned bits, plain or deflated.
-    pub(crate) fn open(path: &Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
-        let tags = Directory::read(&file)?;
+    pub(super) fn of(file: File, tags: &Directory) -> Option<Self> {
         let number = |tag| tags.single(&file, tag);
         let optional = |tag, otherwise| {
             if tags.has(tag) {
@@ -243,8 +240,15 @@ mod tests {
     use gdal::raster::{Buffer, GdalType, RasterCreationOptions};
     use gdal::{Dataset, DriverManager};
 
+    use std::path::Path;
+
     use super::*;
     use crate::setup;
+    use crate::tiff::Tiff;
+
+    fn open(path: &Path) -> Option<Pixels> {
+        Tiff::open(path)?.pixels()
+    }
 
     const SIZE: (usize, usize) = (301, 207);
 
@@ -284,7 +288,7 @@ mod tests {
     }
 
     fn same_as_gdal(path: &Path, what: &str) {
-        let ours = Pixels::open(path).unwrap_or_else(|| panic!("{what} is not read"));
+        let ours = open(path).unwrap_or_else(|| panic!("{what} is not read"));
         assert_eq!(ours.size(), SIZE);
         let file = Dataset::open(path).unwrap();
         let band = file.rasterband(1).unwrap();
@@ -342,13 +346,13 @@ mod tests {
             write(&path, &[&tiled[..], &more].concat(), |place| {
                 noise(place) % 4096
             });
-            assert!(Pixels::open(&path).is_none(), "{more:?}");
+            assert!(open(&path).is_none(), "{more:?}");
         }
         write(&path, &tiled, |place| f32::from(noise(place)));
-        assert!(Pixels::open(&path).is_none(), "floats");
+        assert!(open(&path).is_none(), "floats");
         write(&path, &tiled, |place| noise(place).cast_signed());
-        assert!(Pixels::open(&path).is_none(), "signed numbers");
-        assert!(Pixels::open(Path::new("/nowhere")).is_none());
+        assert!(open(&path).is_none(), "signed numbers");
+        assert!(open(Path::new("/nowhere")).is_none());
     }
 
     #[test]
@@ -371,18 +375,13 @@ mod tests {
         write(&path, &[&options[..], &["SPARSE_OK=TRUE"]].concat(), |_| {
             0_u16
         });
-        assert!(
-            Pixels::open(&path)
-                .unwrap()
-                .read(all, &mut numbers)
-                .is_none()
-        );
+        assert!(open(&path).unwrap().read(all, &mut numbers).is_none());
         write(&path, &options, noise);
         let whole = std::fs::read(&path).unwrap();
         // Cut off anywhere: no answer, or the right one for what is still there.
         for length in (0..whole.len()).step_by(97) {
             std::fs::write(&path, &whole[..length]).unwrap();
-            let read = Pixels::open(&path).and_then(|pixels| pixels.read(all, &mut numbers));
+            let read = open(&path).and_then(|pixels| pixels.read(all, &mut numbers));
             assert!(read.is_none(), "{length} of {} bytes", whole.len());
         }
         // A byte turned over inside a block: the checksum notices.
@@ -390,11 +389,6 @@ mod tests {
         let middle = whole.len() / 2;
         broken[middle] ^= 0x10;
         std::fs::write(&path, &broken).unwrap();
-        assert!(
-            Pixels::open(&path)
-                .unwrap()
-                .read(all, &mut numbers)
-                .is_none()
-        );
+        assert!(open(&path).unwrap().read(all, &mut numbers).is_none());
     }
 }
