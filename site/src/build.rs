@@ -116,7 +116,7 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     prior.read_pages();
 
     let catalog = catalog::read(&store)?;
-    let sources = folder.pages(options.drafts, |file| prior.body.sources.get(file))?;
+    let sources = folder.pages(options.drafts, began, |file| prior.body.sources.get(file))?;
     let mut output = Output::default();
     let (files, pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
     let site = Site::new(options, &sources, &catalog, &mut output)?;
@@ -247,6 +247,7 @@ fn marker(counts: Counts) -> Vec<u8> {
 fn keep_source(source: Source) -> (String, KeptSource) {
     let kept = KeptSource {
         hash: source.hash,
+        seen: source.seen,
         front: source.front,
         start: source.start,
         lines_before: source.lines_before,

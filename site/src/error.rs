@@ -45,7 +45,7 @@ pub enum SiteError {
         problem: String,
     },
     /// Links, anchors or assets that lead nowhere; one per line, each with file and line.
-    #[error("{} broken link(s):\n{}", .0.len(), .0.join("\n"))]
+    #[error("{} broken link(s):\n{}", .0.len(), first_lines(.0))]
     BrokenLinks(Vec<String>),
     /// Two pages want the same address.
     #[error("{address} is made twice: by {first} and by {second}. Rename one of them")]
@@ -112,5 +112,15 @@ impl SiteError {
             path,
             source,
         }
+    }
+}
+
+/// The first of many lines, and how many more there are: a wrong link in a template is wrong on every page.
+fn first_lines(lines: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = lines[..lines.len().min(SHOWN)].join("\n");
+    match lines.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}\nand {more} more"),
     }
 }

@@ -1,6 +1,7 @@
 //! Front matter: what a page says about itself, and the schema that it is held to.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a page says about itself, between two `+++` lines, as TOML. Nothing else may stand there.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -68,16 +69,26 @@ impl Template {
 }
 
 /// A day, as `2025-11-30`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(try_from = "WrittenDay")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Day(String);
 
-/// A day as TOML has it (bare) or as text, which is how the cache keeps it.
+/// A day as TOML has it, bare or as text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum WrittenDay {
     Bare(toml::value::Datetime),
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            Self::try_from(WrittenDay::deserialize(deserializer)?).map_err(D::Error::custom)
+        } else {
+            // The cache keeps days that were read before, in a form that does not tell what it holds.
+            String::deserialize(deserializer).map(Self)
+        }
+    }
 }
 
 impl TryFrom<WrittenDay> for Day {
@@ -183,9 +194,9 @@ mod tests {
         );
         assert_eq!(front.aliases[1].as_str(), "/older.html");
         assert!(front.draft);
-        // The cache keeps it as JSON and must get the same back.
-        let kept = serde_json::to_string(&front).unwrap();
-        assert_eq!(serde_json::from_str::<FrontMatter>(&kept).unwrap(), front);
+        // The cache must give the same back.
+        let kept = postcard::to_allocvec(&front).unwrap();
+        assert_eq!(postcard::from_bytes::<FrontMatter>(&kept).unwrap(), front);
     }
 
     #[test]

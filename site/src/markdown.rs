@@ -14,7 +14,7 @@ use crate::highlight;
 pub(crate) fn render(source: &Source, painter: &Painter) -> Result<String, SiteError> {
     let options = options();
     let arena = Arena::new();
-    let root = comrak::parse_document(&arena, source.markdown(), &options);
+    let root = comrak::parse_document(&arena, &source.markdown()?, &options);
     for node in root.descendants() {
         draw(node, source, painter)?;
     }
@@ -29,8 +29,12 @@ pub(crate) fn render(source: &Source, painter: &Painter) -> Result<String, SiteE
 
 /// Every link and image of the page with its line in the file, for the link checker's messages.
 pub(crate) fn links(source: &Source) -> Vec<(String, usize)> {
+    // Only asked for what was wrong with the page: where its file cannot be read again, the page's own lines must do.
+    let Ok(markdown) = source.markdown() else {
+        return Vec::new();
+    };
     let arena = Arena::new();
-    let root = comrak::parse_document(&arena, source.markdown(), &options());
+    let root = comrak::parse_document(&arena, &markdown, &options());
     root.descendants()
         .filter_map(|node| {
             let data = node.data.borrow();

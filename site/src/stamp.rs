@@ -12,7 +12,7 @@ use crate::stored::Stored;
 
 /// File systems keep times in ticks of a few milliseconds: what was written so shortly before a build may be written
 /// again in the same tick, and look the same.
-const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// The program that builds: its version and its file, so that one compiled anew trusts nothing of the old one.
 pub(crate) fn program() -> Digest {
