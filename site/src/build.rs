@@ -8,7 +8,8 @@ use chrono::{SecondsFormat, Utc};
 use geocrop_store::Store;
 use rayon::prelude::*;
 
-use crate::cache::{self, Body, Counts, Head, KeptPage, KeptPicture, KeptSource, Prior};
+use crate::cache::{self, Body, Counts, Head, KeptPage, KeptSource, Prior};
+use crate::card::Card;
 use crate::catalog::{self, Catalog};
 use crate::check;
 use crate::content::{Folder, Source};
@@ -18,10 +19,10 @@ use crate::feeds;
 use crate::layers;
 use crate::output::Output;
 use crate::pages::{Page, Site};
-use crate::picture::{self, Made};
+use crate::picture::{self, KeptPicture, Made};
 use crate::stamp;
 use crate::stored::Stored;
-use crate::view::Files;
+use crate::view::{Files, Picture};
 
 /// What to build from, and where to.
 #[derive(Debug, Clone)]
@@ -118,23 +119,21 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     let catalog = catalog::read(&store)?;
     let sources = folder.pages(options.drafts, began, |file| prior.body.sources.get(file))?;
     let mut output = Output::default();
-    let (files, pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
-    let site = Site::new(options, &sources, &catalog, &mut output)?;
+    let (files, mut pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
+    let photographs = attachments(&folder, &prior, &mut output, &mut pictures)?;
+    let site = Site::new(options, &sources, &catalog, photographs, &mut output)?;
     let layers = serde_json::to_vec(&layers::list(&catalog)).map_err(|e| SiteError::Store {
         path: "catalog.json".to_owned(),
         problem: e.to_string(),
     })?;
     output.add("/map/layers.json", layers, "the store's catalog")?;
-    for file in folder.attachments()? {
-        output.add(&file.address, file.bytes, &file.file)?;
-    }
-
     let painter = Painter::new(&options.cache);
     let pages = site.pages(&sources, &painter, &catalog, &files, &prior)?;
     let addresses = pages.iter().map(|page| page.address.as_str());
     feeds::add(&mut output, site.base_url.as_deref(), &sources, addresses)?;
     check::check(&pages, &sources, &output, &files, &site)?;
 
+    cards(&pages, &store, &prior, &mut output)?;
     let counts = Counts {
         pages: pages.len(),
         assets: output.addresses().count(),
@@ -177,14 +176,14 @@ fn files(
             let Some(key) = picture::map_of(layer) else {
                 return Ok(None);
             };
-            picture::make(store, stored, prior, &key).map(|made| Some((key, made)))
+            picture::of_map(store, stored, prior, &key).map(|made| Some((key, made)))
         })
         .collect::<Result<_, SiteError>>()?;
     let mut files = Files::default();
     let mut kept = BTreeMap::new();
     for (layer, made) in all.iter().zip(made) {
         if let Some((key, made)) = made {
-            let (picture, keep) = picture::add(output, layer, made)?;
+            let (picture, keep) = picture::add_map(output, layer, made)?;
             files.pictures.insert(layer.key.clone(), picture);
             kept.insert(key, keep);
         }
@@ -199,6 +198,55 @@ fn files(
         .filter_map(|key| stored.size(&key).map(|size| (key, size)))
         .collect();
     Ok((files, kept))
+}
+
+/// Adds the files beside the pages, and returns the photographs among them in their sizes, by address.
+fn attachments(
+    folder: &Folder,
+    prior: &Prior,
+    output: &mut Output,
+    kept: &mut BTreeMap<String, KeptPicture>,
+) -> Result<BTreeMap<String, Picture>, SiteError> {
+    let files = folder.attachments()?;
+    let made: Vec<Option<Made>> = files
+        .par_iter()
+        .map(|file| picture::of_photograph(prior, file))
+        .collect::<Result<_, _>>()?;
+    let mut photographs = BTreeMap::new();
+    for (file, made) in files.into_iter().zip(made) {
+        if let Some(made) = made {
+            let (picture, keep) = picture::add_photograph(output, &file.address, made)?;
+            photographs.insert(file.address.clone(), picture);
+            kept.insert(file.address.clone(), keep);
+        }
+        output.add(&file.address, file.bytes, &file.file)?;
+    }
+    Ok(photographs)
+}
+
+/// Adds the pages' preview cards: the earlier build's, or else new ones.
+fn cards(
+    pages: &[Page],
+    store: &Store,
+    prior: &Prior,
+    output: &mut Output,
+) -> Result<(), SiteError> {
+    let drawn: Vec<(&Card, Option<Vec<u8>>)> = pages
+        .par_iter()
+        .filter_map(|page| page.card.as_ref())
+        .map(|card| {
+            let stands = prior.intact(&card.src).is_some();
+            let png = (!stands).then(|| card.draw(store)).transpose()?;
+            Ok((card, png))
+        })
+        .collect::<Result<_, SiteError>>()?;
+    for (card, png) in drawn {
+        match png {
+            Some(png) => output.add(&card.src, png, "a preview card")?,
+            None => output.keep(&card.src, "a preview card")?,
+        }
+    }
+    Ok(())
 }
 
 /// Moves the pages into the output and returns what the next build should know of them.

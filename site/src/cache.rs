@@ -15,6 +15,7 @@ use crate::front::FrontMatter;
 use crate::hash::{Digest, digest};
 use crate::links::Scan;
 use crate::output::{MARKER, beside};
+use crate::picture::KeptPicture;
 
 /// A file of the site as it was written.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -47,15 +48,6 @@ pub(crate) struct KeptPage {
     pub(crate) scan: Scan,
 }
 
-/// A picture of a map whose file had this tag.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-pub(crate) struct KeptPicture {
-    pub(crate) tag: Digest,
-    pub(crate) src: String,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-}
-
 /// What a build did, as the next one reports it when there is nothing to do.
 #[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
 pub(crate) struct Counts {
@@ -82,7 +74,7 @@ pub(crate) struct Body {
     pub(crate) sources: BTreeMap<String, KeptSource>,
     /// By address.
     pub(crate) pages: BTreeMap<String, KeptPage>,
-    /// By key of the map in the store.
+    /// By key of the map in the store, or by address of the photograph.
     pub(crate) pictures: BTreeMap<String, KeptPicture>,
 }
 

@@ -113,6 +113,8 @@ pub(crate) struct Attachment {
     pub(crate) file: String,
     /// Address inside the site.
     pub(crate) address: String,
+    /// Where it lies.
+    pub(crate) path: PathBuf,
     /// Its bytes.
     pub(crate) bytes: Vec<u8>,
 }
@@ -185,6 +187,7 @@ impl Folder {
                 Ok(Attachment {
                     file: format!("{}/{}", self.shown, found.inside),
                     address: format!("/{}", found.inside),
+                    path: found.path.clone(),
                     bytes: std::fs::read(&found.path)
                         .map_err(SiteError::io("reading", &found.path))?,
                 })

@@ -89,6 +89,14 @@ pub enum SiteError {
         /// What the raster library said.
         source: geocrop_raster::RasterError,
     },
+    /// A preview card could not be drawn.
+    #[error("{address}: the preview card could not be drawn: {problem}")]
+    Card {
+        /// The card's address.
+        address: String,
+        /// What was wrong.
+        problem: String,
+    },
     /// The folder with the map's bundle is not what the bundler writes.
     #[error(
         "{path}: {expected} is missing. Build the map first: npm ci && npm run build in site/map"

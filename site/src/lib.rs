@@ -16,6 +16,7 @@
 mod build;
 mod bundle;
 mod cache;
+mod card;
 mod catalog;
 mod chart;
 mod check;

@@ -155,7 +155,7 @@ impl Targets<'_> {
 }
 
 /// The address that `link` means on the page at `base`.
-fn resolve(base: &str, link: &str) -> String {
+pub(crate) fn resolve(base: &str, link: &str) -> String {
     if link.is_empty() {
         return base.to_owned();
     }

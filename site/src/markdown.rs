@@ -1,6 +1,8 @@
 //! Markdown to HTML: GitHub's tables, footnotes, alerts and heading anchors, with mermaid fences drawn and
 //! code coloured.
 
+use std::collections::BTreeMap;
+
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options};
 
@@ -9,14 +11,22 @@ use crate::content::Source;
 use crate::diagram::Painter;
 use crate::error::SiteError;
 use crate::highlight;
+use crate::links;
+use crate::view::Picture;
 
 /// Renders one page. Raw HTML in Markdown is left out: pages stay within what the strict CSP allows.
-pub(crate) fn render(source: &Source, painter: &Painter) -> Result<String, SiteError> {
+/// `photographs` are shown in their sizes.
+pub(crate) fn render(
+    source: &Source,
+    painter: &Painter,
+    photographs: &BTreeMap<String, Picture>,
+) -> Result<String, SiteError> {
     let options = options();
     let arena = Arena::new();
     let root = comrak::parse_document(&arena, &source.markdown()?, &options);
     for node in root.descendants() {
         draw(node, source, painter)?;
+        show(node, source, photographs);
     }
     let mut html = String::new();
     comrak::format_html(root, &options, &mut html).map_err(|e| SiteError::Template {
@@ -73,6 +83,42 @@ fn draw<'a>(node: &'a AstNode<'a>, source: &Source, painter: &Painter) -> Result
         ));
     }
     Ok(())
+}
+
+/// Puts a photograph in its sizes in the place of the plain image.
+fn show<'a>(node: &'a AstNode<'a>, source: &Source, photographs: &BTreeMap<String, Picture>) {
+    let mut data = node.data.borrow_mut();
+    let NodeValue::Image(link) = &data.value else {
+        return;
+    };
+    let Some(picture) = photographs.get(&links::resolve(&source.address, &link.url)) else {
+        return;
+    };
+    let mut alt = String::new();
+    for inner in node.descendants().skip(1) {
+        if let NodeValue::Text(text) = &inner.data.borrow().value {
+            alt.push_str(text);
+        }
+    }
+    let sizes = if picture.srcset.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " srcset=\"{}\" sizes=\"(min-width: 48rem) 44rem, 92vw\"",
+            picture.srcset
+        )
+    };
+    data.value = NodeValue::Raw(format!(
+        "<img src=\"{}\"{sizes} width=\"{}\" height=\"{}\" alt=\"{}\" loading=\"lazy\">",
+        picture.src,
+        picture.width,
+        picture.height,
+        escape(&alt)
+    ));
+    drop(data);
+    while let Some(inner) = node.first_child() {
+        inner.detach();
+    }
 }
 
 fn options() -> Options<'static> {

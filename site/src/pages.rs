@@ -1,5 +1,8 @@
 //! The pages: what they share, their templates, and their security policy.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use rayon::prelude::*;
 use serde::Serialize;
 use tera::{Context, Tera};
@@ -7,6 +10,7 @@ use tera::{Context, Tera};
 use crate::build::BuildOptions;
 use crate::bundle::{self, Bundle};
 use crate::cache::{KeptPage, Prior};
+use crate::card::{Card, Motif};
 use crate::catalog::Catalog;
 use crate::content::Source;
 use crate::diagram::Painter;
@@ -18,7 +22,7 @@ use crate::links::{self, Scan};
 use crate::markdown;
 use crate::output::Output;
 use crate::structured::{Subject, json_ld};
-use crate::view::{self, AreaPage, Card, Files, Hero};
+use crate::view::{self, AreaPage, Files, Hero, Picture};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
@@ -41,6 +45,9 @@ pub(crate) struct Site {
     pub(crate) base_url: Option<String>,
     pub(crate) store_href: String,
     pub(crate) api_href: Option<String>,
+    /// The photographs beside the pages, by address.
+    photographs: BTreeMap<String, Picture>,
+    content: PathBuf,
     templates: Tera,
 }
 
@@ -92,11 +99,13 @@ pub(crate) struct Page {
     pub(crate) key: Digest,
     /// Its links and anchors.
     pub(crate) scan: Scan,
+    /// The picture that links to it are shown with.
+    pub(crate) card: Option<Card>,
 }
 
 /// The parts of pages that come from the catalog.
 struct Shown {
-    cards: Vec<Card>,
+    cards: Vec<view::Card>,
     hero: Option<Hero>,
 }
 
@@ -106,6 +115,7 @@ impl Site {
         options: &BuildOptions,
         sources: &[Source],
         catalog: &Catalog,
+        photographs: BTreeMap<String, Picture>,
         output: &mut Output,
     ) -> Result<Self, SiteError> {
         let store_href = format!("{}/", options.store_href.trim_end_matches('/'));
@@ -136,7 +146,12 @@ impl Site {
             api: options.api_href.clone(),
             feed: (options.base_url.is_some() && feeds::has_feed(sources)).then_some(feeds::FEED),
         };
-        let frame_hash = of_parts(&[&json(&frame), &json(&bundle), &json(&options.base_url)]);
+        let frame_hash = of_parts(&[
+            &json(&frame),
+            &json(&bundle),
+            &json(&options.base_url),
+            &json(&photographs),
+        ]);
         let mut templates = Tera::new();
         templates
             .add_raw_templates(TEMPLATES)
@@ -151,6 +166,8 @@ impl Site {
                 .map(|url| url.trim_end_matches('/').to_owned()),
             store_href,
             api_href: options.api_href.clone(),
+            photographs,
+            content: options.content.clone(),
             templates,
         })
     }
@@ -176,11 +193,9 @@ impl Site {
             .map(|source| self.written(source, painter, &shown, prior));
         let mapped = catalog.areas.par_iter().map(|(id, area)| {
             let view = view::area_page(id, area, files, &self.store_href);
-            let card = area
-                .layers
-                .first()
-                .and_then(|layer| files.pictures.get(&layer.key));
-            self.mapped(&view, card.map(|picture| picture.src.as_str()), prior)
+            let motif = view::area_motif(area, files);
+            let card = self.card(&view.address, &view.name, &view.description, motif);
+            self.mapped(&view, card, prior)
         });
         let mut pages: Vec<Page> = written.collect::<Result<_, _>>()?;
         pages.extend(mapped.collect::<Result<Vec<_>, _>>()?);
@@ -201,21 +216,30 @@ impl Site {
             Template::Map | Template::Page => Vec::new(),
         };
         let key = of_parts(&[self.frame_hash.bytes(), source.hash.bytes(), &data]);
-        Self::page(&source.address, &source.file, key, prior, || {
-            let picture = match (&front.image, front.template, &shown.hero) {
-                (Some(image), _, _) => Some(image.as_str()),
-                (None, Template::Home, Some(hero)) => Some(hero.picture()),
-                _ => None,
-            };
+        let photograph = front.image.as_ref().and_then(|image| {
+            let picture = self.photographs.get(image.as_str())?;
+            let file = image.as_str().trim_start_matches('/');
+            Some((Motif::File(self.content.join(file)), picture.src.as_str()))
+        });
+        let motif = match (photograph, front.template, &shown.hero) {
+            (Some(photograph), _, _) => photograph,
+            (None, Template::Home, Some(hero)) => hero.motif(),
+            _ => (Motif::Fields, ""),
+        };
+        let card = self.card(&source.address, &front.title, &front.description, motif);
+        Self::page(&source.address, &source.file, key, prior, card, |card| {
             let subject = Subject::Written(front);
             let mut context = self.context(
                 &subject,
                 &front.title,
                 &front.description,
                 &source.address,
-                picture,
+                card,
             );
-            context.insert("body", &markdown::render(source, painter)?);
+            context.insert(
+                "body",
+                &markdown::render(source, painter, &self.photographs)?,
+            );
             match front.template {
                 Template::Home => {
                     context.insert("areas", &shown.cards);
@@ -235,27 +259,41 @@ impl Site {
     fn mapped(
         &self,
         view: &AreaPage,
-        picture: Option<&str>,
+        card: Option<Card>,
         prior: &Prior,
     ) -> Result<Page, SiteError> {
-        let key = of_parts(&[self.frame_hash.bytes(), &json(view), &json(&picture)]);
-        Self::page(&view.address, "area.html", key, prior, || {
+        let key = of_parts(&[self.frame_hash.bytes(), &json(view)]);
+        Self::page(&view.address, "area.html", key, prior, card, |card| {
             let (name, description) = (&view.name, &view.description);
-            let mut context =
-                self.context(&Subject::Area, name, description, &view.address, picture);
+            let mut context = self.context(&Subject::Area, name, description, &view.address, card);
             context.insert("area", view);
             self.render("area.html", &context)
         })
     }
 
-    /// The page made from `key`: as it stands, or else by `make`.
+    /// The page's preview card, where the site has a public address; elsewhere nobody could fetch it.
+    fn card(
+        &self,
+        address: &str,
+        title: &str,
+        description: &str,
+        (motif, tag): (Motif, &str),
+    ) -> Option<Card> {
+        self.base_url.as_ref()?;
+        Some(Card::new(address, title, description, motif, tag))
+    }
+
+    /// The page made from `key` and its card: as it stands, or else by `make`, which is given the card's address.
     fn page(
         address: &str,
         made_by: &str,
         key: Digest,
         prior: &Prior,
-        make: impl FnOnce() -> Result<String, SiteError>,
+        card: Option<Card>,
+        make: impl FnOnce(Option<&str>) -> Result<String, SiteError>,
     ) -> Result<Page, SiteError> {
+        let shown = card.as_ref().map(|card| card.src.as_str());
+        let key = of_parts(&[key.bytes(), shown.unwrap_or_default().as_bytes()]);
         let file = if address.ends_with('/') {
             format!("{address}index.html")
         } else {
@@ -264,7 +302,7 @@ impl Site {
         let (html, scan) = if let Some(KeptPage { scan, .. }) = prior.page(address, key, &file) {
             (None, scan.clone())
         } else {
-            let html = make()?;
+            let html = make(shown)?;
             let scan = links::scan(&html);
             (Some(html), scan)
         };
@@ -275,6 +313,7 @@ impl Site {
             made_by: made_by.to_owned(),
             key,
             scan,
+            card,
         })
     }
 
