@@ -17,9 +17,11 @@ use crate::diagram::Painter;
 use crate::error::SiteError;
 use crate::feeds;
 use crate::layers;
+use crate::markdown;
 use crate::output::Output;
 use crate::pages::{Page, Site};
 use crate::picture::{self, KeptPicture, Made};
+use crate::search;
 use crate::stamp;
 use crate::stored::Stored;
 use crate::view::{Files, Picture};
@@ -45,6 +47,8 @@ pub struct BuildOptions {
     pub cache: PathBuf,
     /// Whether pages marked as drafts are built too.
     pub drafts: bool,
+    /// Whether pages watch for the next build and load themselves again; for writing, not for publishing.
+    pub reload: bool,
 }
 
 impl BuildOptions {
@@ -65,6 +69,7 @@ impl BuildOptions {
             api_href: Some("/v1".to_owned()),
             cache: cache.into(),
             drafts: false,
+            reload: false,
         }
     }
 }
@@ -108,7 +113,8 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     })?;
     let folder = Folder::list(&options.content)?;
     let stored = Stored::list(&store)?;
-    let program = stamp::program();
+    let painter = Painter::new(&options.cache);
+    let program = stamp::program(painter.is_prepared_by_cli());
     let (inputs, settled) = stamp::inputs(options, &folder, &stored, began);
     let mut prior = Prior::load(&options.out, program);
     if let Some(counts) = prior.unchanged(inputs) {
@@ -119,18 +125,43 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     let catalog = catalog::read(&store)?;
     let sources = folder.pages(options.drafts, began, |file| prior.body.sources.get(file))?;
     let mut output = Output::default();
-    let (files, mut pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
+    let (mut files, mut pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
+    files.base_url = options
+        .base_url
+        .as_deref()
+        .map(|url| url.trim_end_matches('/').to_owned());
     let photographs = attachments(&folder, &prior, &mut output, &mut pictures)?;
-    let site = Site::new(options, &sources, &catalog, photographs, &mut output)?;
+    let data = folder.data()?;
+    let site = Site::new(options, &sources, &catalog, photographs, data, &mut output)?;
     let layers = serde_json::to_vec(&layers::list(&catalog)).map_err(|e| SiteError::Store {
         path: "catalog.json".to_owned(),
         problem: e.to_string(),
     })?;
     output.add("/map/layers.json", layers, "the store's catalog")?;
-    let painter = Painter::new(&options.cache);
+    if painter.is_prepared_by_cli() {
+        let diagrams = markdown::diagrams(&sources)?;
+        painter.prepare(&diagrams).map_err(SiteError::MermaidCli)?;
+    }
     let pages = site.pages(&sources, &painter, &catalog, &files, &prior)?;
     let addresses = pages.iter().map(|page| page.address.as_str());
     feeds::add(&mut output, site.base_url.as_deref(), &sources, addresses)?;
+    if site.has_search() {
+        let found = pages
+            .iter()
+            .filter(|page| page.address != "/404.html" && page.address != "/search/")
+            .map(|page| {
+                (
+                    page.address.as_str(),
+                    page.title.as_str(),
+                    page.passages.as_slice(),
+                )
+            });
+        let index = search::index(found).map_err(|e| SiteError::Template {
+            template: "search.html".to_owned(),
+            problem: e.to_string(),
+        })?;
+        output.add(search::INDEX, index, "the pages' text")?;
+    }
     check::check(&pages, &sources, &output, &files, &site)?;
 
     cards(&pages, &store, &prior, &mut output)?;
@@ -257,8 +288,12 @@ fn take(pages: Vec<Page>, output: &mut Output) -> Result<BTreeMap<String, KeptPa
             Some(html) => output.add(&page.file, html.into_bytes(), &page.made_by)?,
             None => output.keep(&page.file, &page.made_by)?,
         }
-        let (key, scan) = (page.key, page.scan);
-        kept.insert(page.address, KeptPage { key, scan });
+        let keep = KeptPage {
+            key: page.key,
+            scan: page.scan,
+            passages: page.passages,
+        };
+        kept.insert(page.address, keep);
     }
     Ok(kept)
 }
@@ -287,7 +322,7 @@ fn marker(counts: Counts) -> Vec<u8> {
         "generator": concat!("geocrop-site ", env!("CARGO_PKG_VERSION")),
         "pages": counts.pages,
         "assets": counts.assets,
-        "built": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        "built": Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
     });
     format!("{build}\n").into_bytes()
 }

@@ -16,6 +16,7 @@ use crate::hash::{Digest, digest};
 use crate::links::Scan;
 use crate::output::{MARKER, beside};
 use crate::picture::KeptPicture;
+use crate::search::Passage;
 
 /// A file of the site as it was written.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -46,6 +47,8 @@ pub(crate) struct KeptSource {
 pub(crate) struct KeptPage {
     pub(crate) key: Digest,
     pub(crate) scan: Scan,
+    /// What it says, for the search.
+    pub(crate) passages: Vec<Passage>,
 }
 
 /// What a build did, as the next one reports it when there is nothing to do.

@@ -5,6 +5,7 @@
 //! `/404.html`, where static hosts look for it. `content/guide/dam.png` becomes `/guide/dam.png`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -20,6 +21,9 @@ use crate::stamp::TICK;
 const ATTACHMENTS: [&str; 10] = [
     "avif", "csv", "geojson", "gif", "jpeg", "jpg", "pdf", "png", "svg", "webp",
 ];
+
+/// The folder of figures that pages quote, and the endings of its files.
+const DATA: (&str, [&str; 2]) = ("data/", ["json", "toml"]);
 
 /// A file of the content folder, found but not read.
 #[derive(Debug)]
@@ -106,6 +110,14 @@ impl Source {
     }
 }
 
+/// Figures that pages quote.
+#[derive(Debug)]
+pub(crate) struct Data {
+    /// Hash of the file's bytes.
+    pub(crate) hash: Digest,
+    pub(crate) value: serde_json::Value,
+}
+
 /// A file that is published as it is.
 #[derive(Debug)]
 pub(crate) struct Attachment {
@@ -182,7 +194,7 @@ impl Folder {
     pub(crate) fn attachments(&self) -> Result<Vec<Attachment>, SiteError> {
         self.files
             .par_iter()
-            .filter(|found| ending(&found.inside) != "md")
+            .filter(|found| ending(&found.inside) != "md" && !is_data(&found.inside))
             .map(|found| {
                 Ok(Attachment {
                     file: format!("{}/{}", self.shown, found.inside),
@@ -191,6 +203,31 @@ impl Folder {
                     bytes: std::fs::read(&found.path)
                         .map_err(SiteError::io("reading", &found.path))?,
                 })
+            })
+            .collect()
+    }
+
+    /// Reads the files of figures, by name without ending.
+    pub(crate) fn data(&self) -> Result<BTreeMap<String, Data>, SiteError> {
+        self.files
+            .iter()
+            .filter(|found| is_data(&found.inside))
+            .map(|found| {
+                let text = read(&found.path)?;
+                let file = format!("{}/{}", self.shown, found.inside);
+                let fault = |problem: String| SiteError::Data {
+                    file: file.clone(),
+                    problem,
+                };
+                let value = if ending(&found.inside) == "toml" {
+                    toml::from_str(&text).map_err(|e| fault(e.to_string()))?
+                } else {
+                    serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?
+                };
+                let name = &found.inside[DATA.0.len()..];
+                let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+                let hash = digest(text.as_bytes());
+                Ok((stem.to_owned(), Data { hash, value }))
             })
             .collect()
     }
@@ -216,7 +253,7 @@ fn collect(folder: &Path, inside: &str, files: &mut Vec<Found>) -> Result<(), Si
         let inside = format!("{inside}{name}");
         if meta.is_dir() {
             collect(&path, &format!("{inside}/"), files)?;
-        } else if is_published(&name) {
+        } else if is_published(&name) || is_data(&inside) {
             files.push(Found {
                 inside,
                 size: meta.len(),
@@ -226,6 +263,10 @@ fn collect(folder: &Path, inside: &str, files: &mut Vec<Found>) -> Result<(), Si
         }
     }
     Ok(())
+}
+
+fn is_data(inside: &str) -> bool {
+    inside.starts_with(DATA.0) && DATA.1.contains(&ending(inside))
 }
 
 fn is_published(name: &str) -> bool {

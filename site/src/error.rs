@@ -89,6 +89,27 @@ pub enum SiteError {
         /// What the raster library said.
         source: geocrop_raster::RasterError,
     },
+    /// The installed mermaid-cli failed at diagrams that are sound.
+    #[error("{0}")]
+    MermaidCli(String),
+    /// A file of figures is not what its ending says.
+    #[error("{file}: {problem}")]
+    Data {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A page quotes figures that are not there.
+    #[error("{file}:{line}: {problem}")]
+    Quote {
+        /// The page.
+        file: String,
+        /// The line of its front matter that names the figures, or 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A preview card could not be drawn.
     #[error("{address}: the preview card could not be drawn: {problem}")]
     Card {

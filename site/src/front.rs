@@ -33,6 +33,9 @@ pub(crate) struct FrontMatter {
     /// The picture of its preview cards, as an address on the site.
     #[serde(default)]
     pub(crate) image: Option<Address>,
+    /// Files of `content/data` that the page quotes, without ending: its text may then say `{{ data.name.key }}`.
+    #[serde(default)]
+    pub(crate) data: Vec<String>,
     /// Earlier addresses of the page, which lead here.
     #[serde(default)]
     pub(crate) aliases: Vec<Address>,
@@ -54,6 +57,8 @@ pub(crate) enum Template {
     Areas,
     /// The map.
     Map,
+    /// The search.
+    Search,
 }
 
 impl Template {
@@ -64,6 +69,7 @@ impl Template {
             Self::Home => "home.html",
             Self::Areas => "areas.html",
             Self::Map => "map.html",
+            Self::Search => "search.html",
         }
     }
 }
@@ -183,7 +189,7 @@ mod tests {
     fn every_key_of_the_schema_is_read() {
         let text = "+++\ntitle = \"A\"\ndescription = \"B\"\norder = 3\nmenu = \"M\"\ntemplate = \"home\"\n\
                     section = \"S\"\ndate = 2025-01-31\nupdated = \"2025-02-28\"\nimage = \"/a.png\"\n\
-                    aliases = [\"/old/\", \"/older.html\"]\ndraft = true\n+++\nText\n";
+                    data = [\"performance\"]\naliases = [\"/old/\", \"/older.html\"]\ndraft = true\n+++\nText\n";
         let (front, markdown) = split(text).unwrap();
         assert_eq!(markdown, "Text\n");
         assert_eq!(front.template, Template::Home);

@@ -36,6 +36,7 @@ mod output;
 mod pages;
 mod picture;
 mod publish;
+mod search;
 mod stamp;
 mod stored;
 mod structured;

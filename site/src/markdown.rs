@@ -15,16 +15,19 @@ use crate::links;
 use crate::view::Picture;
 
 /// Renders one page. Raw HTML in Markdown is left out: pages stay within what the strict CSP allows.
-/// `photographs` are shown in their sizes.
+/// `markdown` is the source's text with its figures filled in; `photographs` are shown in their sizes.
 pub(crate) fn render(
     source: &Source,
+    markdown: &str,
     painter: &Painter,
     photographs: &BTreeMap<String, Picture>,
 ) -> Result<String, SiteError> {
     let options = options();
     let arena = Arena::new();
-    let root = comrak::parse_document(&arena, &source.markdown()?, &options);
-    for node in root.descendants() {
+    let root = comrak::parse_document(&arena, markdown, &options);
+    // Gathered first: what replaces an image takes its words out of the tree.
+    let nodes: Vec<_> = root.descendants().collect();
+    for node in nodes {
         draw(node, source, painter)?;
         show(node, source, photographs);
     }
@@ -55,6 +58,26 @@ pub(crate) fn links(source: &Source) -> Vec<(String, usize)> {
             Some((link.url.clone(), line))
         })
         .collect()
+}
+
+/// The sources of all diagrams of the pages.
+pub(crate) fn diagrams(sources: &[Source]) -> Result<Vec<String>, SiteError> {
+    let mut found = Vec::new();
+    for source in sources {
+        let markdown = source.markdown()?;
+        if !markdown.contains("```mermaid") {
+            continue;
+        }
+        let arena = Arena::new();
+        for node in comrak::parse_document(&arena, &markdown, &options()).descendants() {
+            if let NodeValue::CodeBlock(block) = &node.data.borrow().value
+                && block.info.split_whitespace().next() == Some("mermaid")
+            {
+                found.push(block.literal.clone());
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Puts the drawing in the place of a diagram's source, and marks the words of code.

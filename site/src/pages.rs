@@ -9,10 +9,10 @@ use tera::{Context, Tera};
 
 use crate::build::BuildOptions;
 use crate::bundle::{self, Bundle};
-use crate::cache::{KeptPage, Prior};
+use crate::cache::Prior;
 use crate::card::{Card, Motif};
 use crate::catalog::Catalog;
-use crate::content::Source;
+use crate::content::{Data, Source};
 use crate::diagram::Painter;
 use crate::error::SiteError;
 use crate::feeds;
@@ -21,12 +21,15 @@ use crate::hash::{Digest, of_parts};
 use crate::links::{self, Scan};
 use crate::markdown;
 use crate::output::Output;
+use crate::search::{self, Passage};
 use crate::structured::{Subject, json_ld};
 use crate::view::{self, AreaPage, Files, Hero, Picture};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
-const TEMPLATES: [(&str, &str); 7] = [
+const RELOAD: &str = include_str!("../assets/reload.js");
+const SEARCH: &str = include_str!("../assets/search.js");
+const TEMPLATES: [(&str, &str); 8] = [
     ("base.html", include_str!("../templates/base.html")),
     ("page.html", include_str!("../templates/page.html")),
     ("home.html", include_str!("../templates/home.html")),
@@ -34,6 +37,7 @@ const TEMPLATES: [(&str, &str); 7] = [
     ("areas.html", include_str!("../templates/areas.html")),
     ("area.html", include_str!("../templates/area.html")),
     ("map.html", include_str!("../templates/map.html")),
+    ("search.html", include_str!("../templates/search.html")),
 ];
 
 /// What every page shares.
@@ -47,6 +51,10 @@ pub(crate) struct Site {
     pub(crate) api_href: Option<String>,
     /// The photographs beside the pages, by address.
     photographs: BTreeMap<String, Picture>,
+    /// What the search page shows, where there is one.
+    search: Option<Search>,
+    /// Figures that pages quote.
+    data: BTreeMap<String, Data>,
     content: PathBuf,
     templates: Tera,
 }
@@ -56,6 +64,10 @@ struct Frame {
     style: String,
     icon: String,
     nav: Vec<NavEntry>,
+    /// Whether there is a search page.
+    search: bool,
+    /// Address of the script that loads a page again when it was built again.
+    reload: Option<String>,
     /// Address of the STAC catalog, where there is one.
     catalog: Option<String>,
     store: String,
@@ -68,6 +80,43 @@ struct Frame {
 struct NavEntry {
     title: String,
     address: String,
+}
+
+/// What the search page shows.
+#[derive(Debug, Serialize)]
+struct Search {
+    script: String,
+    index: &'static str,
+    pages: Vec<SearchEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct SearchEntry {
+    title: String,
+    address: String,
+    description: String,
+}
+
+impl Search {
+    fn new(sources: &[Source], output: &mut Output) -> Result<Self, SiteError> {
+        let listed = sources.iter().filter(|source| {
+            source.address != "/404.html" && source.front.template != Template::Search
+        });
+        let mut pages: Vec<SearchEntry> = listed
+            .map(|source| SearchEntry {
+                title: source.front.title.clone(),
+                address: source.address.clone(),
+                description: source.front.description.clone(),
+            })
+            .collect();
+        // Sections after what they belong to: /areas/ before /areas/dam/.
+        pages.sort_by(|a, b| a.address.cmp(&b.address));
+        Ok(Self {
+            script: output.add_hashed("/", "search", "js", SEARCH.as_bytes().to_vec())?,
+            index: search::INDEX,
+            pages,
+        })
+    }
 }
 
 /// The page's own part of a template's context.
@@ -99,6 +148,10 @@ pub(crate) struct Page {
     pub(crate) key: Digest,
     /// Its links and anchors.
     pub(crate) scan: Scan,
+    /// Its name in search results.
+    pub(crate) title: String,
+    /// What it says, where the site has a search page.
+    pub(crate) passages: Vec<Passage>,
     /// The picture that links to it are shown with.
     pub(crate) card: Option<Card>,
 }
@@ -116,6 +169,7 @@ impl Site {
         sources: &[Source],
         catalog: &Catalog,
         photographs: BTreeMap<String, Picture>,
+        data: BTreeMap<String, Data>,
         output: &mut Output,
     ) -> Result<Self, SiteError> {
         let store_href = format!("{}/", options.store_href.trim_end_matches('/'));
@@ -137,10 +191,20 @@ impl Site {
             .as_deref()
             .map(|folder| bundle::add(folder, output))
             .transpose()?;
+        let search = sources
+            .iter()
+            .any(|source| source.front.template == Template::Search)
+            .then(|| Search::new(sources, output))
+            .transpose()?;
         let frame = Frame {
             style: output.add_hashed("/", "style", "css", STYLE.as_bytes().to_vec())?,
             icon: output.add_hashed("/", "icon", "svg", ICON.as_bytes().to_vec())?,
             nav,
+            search: search.is_some(),
+            reload: options
+                .reload
+                .then(|| output.add_hashed("/", "reload", "js", RELOAD.as_bytes().to_vec()))
+                .transpose()?,
             catalog: (!catalog.areas.is_empty()).then(|| format!("{store_href}catalog.json")),
             store: store_href.clone(),
             api: options.api_href.clone(),
@@ -167,9 +231,16 @@ impl Site {
             store_href,
             api_href: options.api_href.clone(),
             photographs,
+            search,
+            data,
             content: options.content.clone(),
             templates,
         })
+    }
+
+    /// Whether pages can be searched.
+    pub(crate) fn has_search(&self) -> bool {
+        self.search.is_some()
     }
 
     /// Every Markdown page and every area's page; those that the earlier build made from the same are not made again.
@@ -213,9 +284,16 @@ impl Site {
         let data = match front.template {
             Template::Home => [json(&shown.cards), json(&shown.hero)].concat(),
             Template::Areas => json(&shown.cards),
+            Template::Search => json(&self.search),
             Template::Map | Template::Page => Vec::new(),
         };
-        let key = of_parts(&[self.frame_hash.bytes(), source.hash.bytes(), &data]);
+        let quoted: Vec<u8> = front
+            .data
+            .iter()
+            .filter_map(|name| self.data.get(name))
+            .flat_map(|data| data.hash.bytes().to_vec())
+            .collect();
+        let key = of_parts(&[self.frame_hash.bytes(), source.hash.bytes(), &data, &quoted]);
         let photograph = front.image.as_ref().and_then(|image| {
             let picture = self.photographs.get(image.as_str())?;
             let file = image.as_str().trim_start_matches('/');
@@ -227,7 +305,12 @@ impl Site {
             _ => (Motif::Fields, ""),
         };
         let card = self.card(&source.address, &front.title, &front.description, motif);
-        Self::page(&source.address, &source.file, key, prior, card, |card| {
+        let names = (
+            source.address.as_str(),
+            front.title.as_str(),
+            source.file.as_str(),
+        );
+        self.page(names, key, prior, card, |card| {
             let subject = Subject::Written(front);
             let mut context = self.context(
                 &subject,
@@ -236,24 +319,51 @@ impl Site {
                 &source.address,
                 card,
             );
-            context.insert(
-                "body",
-                &markdown::render(source, painter, &self.photographs)?,
-            );
+            context.insert("body", &self.body(source, painter)?);
             match front.template {
                 Template::Home => {
                     context.insert("areas", &shown.cards);
                     context.insert("hero", &shown.hero);
+                    context.insert("live", &self.bundle.is_some());
                 }
                 Template::Areas => context.insert("areas", &shown.cards),
                 Template::Map => {
                     context.insert("bundle", &self.bundle);
                     context.insert("layers", "/map/layers.json");
                 }
+                Template::Search => context.insert("search", &self.search),
                 Template::Page => {}
             }
             self.render(front.template.file(), &context)
         })
+    }
+
+    /// The page's text as HTML, with the figures it quotes.
+    fn body(&self, source: &Source, painter: &Painter) -> Result<String, SiteError> {
+        let text = source.markdown()?;
+        if source.front.data.is_empty() {
+            return markdown::render(source, &text, painter, &self.photographs);
+        }
+        let fault = |problem: String| SiteError::Quote {
+            file: source.file.clone(),
+            line: source.line_of("data"),
+            problem,
+        };
+        let mut quoted = BTreeMap::new();
+        for name in &source.front.data {
+            let data = self.data.get(name).ok_or_else(|| {
+                fault(format!(
+                    "there is no data/{name}.json and no data/{name}.toml"
+                ))
+            })?;
+            quoted.insert(name, &data.value);
+        }
+        let mut context = Context::new();
+        context.insert("data", &quoted);
+        let filled = Tera::default()
+            .render_str(&text, &context, false)
+            .map_err(|e| fault(causes(&e)))?;
+        markdown::render(source, &filled, painter, &self.photographs)
     }
 
     fn mapped(
@@ -263,7 +373,8 @@ impl Site {
         prior: &Prior,
     ) -> Result<Page, SiteError> {
         let key = of_parts(&[self.frame_hash.bytes(), &json(view)]);
-        Self::page(&view.address, "area.html", key, prior, card, |card| {
+        let names = (view.address.as_str(), view.name.as_str(), "area.html");
+        self.page(names, key, prior, card, |card| {
             let (name, description) = (&view.name, &view.description);
             let mut context = self.context(&Subject::Area, name, description, &view.address, card);
             context.insert("area", view);
@@ -285,8 +396,8 @@ impl Site {
 
     /// The page made from `key` and its card: as it stands, or else by `make`, which is given the card's address.
     fn page(
-        address: &str,
-        made_by: &str,
+        &self,
+        (address, title, made_by): (&str, &str, &str),
         key: Digest,
         prior: &Prior,
         card: Option<Card>,
@@ -299,12 +410,17 @@ impl Site {
         } else {
             address.to_owned()
         };
-        let (html, scan) = if let Some(KeptPage { scan, .. }) = prior.page(address, key, &file) {
-            (None, scan.clone())
+        let (html, scan, passages) = if let Some(kept) = prior.page(address, key, &file) {
+            (None, kept.scan.clone(), kept.passages.clone())
         } else {
             let html = make(shown)?;
             let scan = links::scan(&html);
-            (Some(html), scan)
+            let passages = if self.search.is_some() {
+                search::passages(&html)
+            } else {
+                Vec::new()
+            };
+            (Some(html), scan, passages)
         };
         Ok(Page {
             address: address.to_owned(),
@@ -313,6 +429,8 @@ impl Site {
             made_by: made_by.to_owned(),
             key,
             scan,
+            title: title.to_owned(),
+            passages,
             card,
         })
     }
@@ -349,7 +467,7 @@ impl Site {
                 .and_then(|front| front.updated.as_ref())
                 .map(Day::as_str),
             json_ld: base.map(|base| json_ld(subject, title, description, base, address)),
-            csp: self.policy(address == "/map/" && self.bundle.is_some()),
+            csp: self.policy(subject, address),
         };
         let mut context = Context::new();
         context.insert("site", &self.frame);
@@ -357,11 +475,28 @@ impl Site {
         context
     }
 
-    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map alone.
-    fn policy(&self, map: bool) -> String {
+    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map and the search alone.
+    fn policy(&self, subject: &Subject<'_>, address: &str) -> String {
         let common = "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'";
-        if !map {
-            return common.replace(" data: blob:", "");
+        let template = match subject {
+            Subject::Written(front) => front.template,
+            Subject::Area => Template::Page,
+        };
+        if address != "/map/" || self.bundle.is_none() {
+            let mut policy = common.replace(" data: blob:", "");
+            match template {
+                Template::Search => {
+                    policy = policy.replace("form-action 'none'", "form-action 'self'");
+                    policy.push_str("; script-src 'self'; connect-src 'self'");
+                }
+                // The map in a frame.
+                Template::Home => policy.push_str("; frame-src 'self'"),
+                _ => {}
+            }
+            if self.frame.reload.is_some() && template != Template::Search {
+                policy.push_str("; script-src 'self'; connect-src 'self'");
+            }
+            return policy;
         }
         let mut hosts = String::from("'self'");
         for href in [Some(&self.store_href), self.api_href.as_ref()]
@@ -398,6 +533,14 @@ fn origin(href: &str) -> Option<&str> {
 }
 
 fn template_fault(template: &str, error: &tera::Error) -> SiteError {
+    SiteError::Template {
+        template: template.to_owned(),
+        problem: causes(error),
+    }
+}
+
+/// An error of a template with what lies behind it.
+fn causes(error: &tera::Error) -> String {
     use std::error::Error as _;
     let mut problem = error.to_string();
     let mut cause = error.source();
@@ -405,10 +548,7 @@ fn template_fault(template: &str, error: &tera::Error) -> SiteError {
         problem = format!("{problem}: {inner}");
         cause = inner.source();
     }
-    SiteError::Template {
-        template: template.to_owned(),
-        problem,
-    }
+    problem
 }
 
 #[cfg(test)]

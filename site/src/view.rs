@@ -50,6 +50,8 @@ pub(crate) struct Hero {
     synthetic: bool,
     legend: Vec<LegendEntry>,
     picture: Picture,
+    /// The map's page, showing this layer.
+    map_link: String,
     /// The map in the store.
     #[serde(skip)]
     map: Option<String>,
@@ -99,6 +101,18 @@ pub(crate) struct Files {
     pub(crate) pictures: BTreeMap<String, Picture>,
     /// Sizes in bytes of the store's files that are there.
     pub(crate) sizes: BTreeMap<String, u64>,
+    /// Where the site is seen, without a closing slash.
+    pub(crate) base_url: Option<String>,
+}
+
+impl Files {
+    /// The whole address of a path on the site, as far as it is known.
+    pub(crate) fn public_address(&self, href: &str) -> String {
+        match &self.base_url {
+            Some(base) if href.starts_with('/') => format!("{base}{href}"),
+            _ => href.to_owned(),
+        }
+    }
 }
 
 /// The address of an area's page.
@@ -181,6 +195,7 @@ pub(crate) fn hero(catalog: &catalog::Catalog, files: &Files) -> Option<Hero> {
             Vec::new()
         },
         picture: files.pictures.get(&layer.key)?.clone(),
+        map_link: format!("/map/#layer={}", layer_name(layer)),
         map: picture::map_of(layer),
     })
 }

@@ -264,7 +264,11 @@ fn several_years_of_a_layer_stand_side_by_side_and_the_earlier_ones_are_folded()
     assert!(at("id=\"cropland-2020\"") < at("id=\"cropland-2019\""));
     at("<td class=\"number\">5.0</td><td class=\"number\">6.5</td><td class=\"number\">7.7</td>");
     at("<dt>Thin evidence</dt><dd>10.0 %</dd>");
-    assert_eq!(html.matches("<summary>").count(), 4);
+    at("<td class=\"number change\">+2.7</td><td class=\"number change\">+53.6 %</td>");
+    at("id=\"cropland-2021-lines-title\">Hectares of each class of Cropland, 2019 to 2021<");
+    at("enter <code>/store/layers/cropland/2021/valley.tif</code> with this site");
+    // Three of scenes, three of QGIS, and the fold.
+    assert_eq!(html.matches("<summary>").count(), 7);
 }
 
 #[test]
@@ -494,7 +498,10 @@ fn with_a_public_address_pages_have_canonical_links_and_cards() {
     let first = cards(&site);
     assert_eq!(first.len(), 5, "{first:?}");
     // Another title is another card; the others stand.
-    site.write("content/about.md", &page("Something else", "", "Text."));
+    site.write(
+        "content/about.md",
+        &page("Something else", "", "## The parts\n\nText."),
+    );
     assert_eq!(build(&options).unwrap().rendered, 1);
     let second = cards(&site);
     assert_eq!(second.len(), 5);
@@ -531,7 +538,10 @@ fn photographs_come_in_the_sizes_of_screens() {
         assert!(img.contains(part), "{part}: {img}");
     }
     // Made once: the next build, of another page, keeps them.
-    site.write("content/about.md", &page("About", "", "New text."));
+    site.write(
+        "content/about.md",
+        &page("About", "", "## The parts\n\nNew text."),
+    );
     assert_eq!(site.build().unwrap().changed, 1);
     assert!(site.path("out/dam.png").exists());
     site.write("content/dam.png", "no picture");
