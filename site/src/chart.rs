@@ -97,10 +97,10 @@ pub(crate) fn lines(id: &str, title: &str, years: &[&str], lines: &[Line]) -> St
         .fold(0.0, |most: f64, ha| most.max(*ha));
     let step = round_step(most / 4.0);
     let top = (most / step).ceil().max(1.0) * step;
-    // The first and the last year stand a little inside, so that their labels do.
+    // The first year stands clear of the numbers, the last so far inside that its label fits.
     let x = |year: usize| match years.len() {
         0 | 1 => 50.0,
-        count => 4.0 + 92.0 * year as f64 / (count - 1) as f64,
+        count => 9.0 + 88.0 * year as f64 / (count - 1) as f64,
     };
     let y = |ha: f64| FLOOR - (FLOOR - TOP) * (ha / top).clamp(0.0, 1.0);
     let mut svg = format!(
@@ -115,7 +115,11 @@ pub(crate) fn lines(id: &str, title: &str, years: &[&str], lines: &[Line]) -> St
             svg,
             "<line class=\"chart-grid\" x1=\"0\" x2=\"100%\" y1=\"{line:.1}\" y2=\"{line:.1}\"/>\
              <text class=\"chart-tick\" x=\"0\" y=\"{text:.1}\">{}{}</text>",
-            crate::format::hectares(at),
+            if at > 0.0 {
+                crate::format::hectares(at)
+            } else {
+                "0".to_owned()
+            },
             if at + step > top + step / 2.0 {
                 " ha"
             } else {
@@ -215,8 +219,8 @@ mod tests {
             ],
         );
         // The largest value stands at the top, nothing on the floor, and a missing year leaves no dot.
-        assert!(svg.contains("cx=\"96.00%\" cy=\"26.0\""), "{svg}");
-        assert!(svg.contains("cx=\"4.00%\" cy=\"236.0\""), "{svg}");
+        assert!(svg.contains("cx=\"97.00%\" cy=\"26.0\""), "{svg}");
+        assert!(svg.contains("cx=\"9.00%\" cy=\"236.0\""), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 5);
         assert!(svg.contains("400 ha</text>") && svg.contains("Trees &amp; shrubs"));
     }

@@ -33,6 +33,9 @@ pub(crate) struct FrontMatter {
     /// The picture of its preview cards, as an address on the site.
     #[serde(default)]
     pub(crate) image: Option<Address>,
+    /// Whether the page begins with a list of its headings.
+    #[serde(default)]
+    pub(crate) contents: bool,
     /// Files of `content/data` that the page quotes, without ending: its text may then say `{{ data.name.key }}`.
     #[serde(default)]
     pub(crate) data: Vec<String>,
@@ -189,7 +192,7 @@ mod tests {
     fn every_key_of_the_schema_is_read() {
         let text = "+++\ntitle = \"A\"\ndescription = \"B\"\norder = 3\nmenu = \"M\"\ntemplate = \"home\"\n\
                     section = \"S\"\ndate = 2025-01-31\nupdated = \"2025-02-28\"\nimage = \"/a.png\"\n\
-                    data = [\"performance\"]\naliases = [\"/old/\", \"/older.html\"]\ndraft = true\n+++\nText\n";
+                    data = [\"performance\"]\ncontents = true\naliases = [\"/old/\", \"/older.html\"]\ndraft = true\n+++\nText\n";
         let (front, markdown) = split(text).unwrap();
         assert_eq!(markdown, "Text\n");
         assert_eq!(front.template, Template::Home);

@@ -319,7 +319,11 @@ impl Site {
                 &source.address,
                 card,
             );
-            context.insert("body", &self.body(source, painter)?);
+            let body = self.body(source, painter)?;
+            if front.contents {
+                context.insert("contents", &search::headings(&body));
+            }
+            context.insert("body", &body);
             match front.template {
                 Template::Home => {
                     context.insert("areas", &shown.cards);

@@ -24,16 +24,39 @@ const SILENT: [&str; 6] = ["svg", "table", "nav", "script", "noscript", "dl"];
 ///
 /// The pages are our own output: elements that are opened are closed, so no HTML parser is needed.
 pub(crate) fn passages(html: &str) -> Vec<Passage> {
-    let Some(main) = html.find("<main") else {
-        return Vec::new();
-    };
-    let end = html.find("</main>").unwrap_or(html.len());
+    match (html.find("<main"), html.find("</main>")) {
+        (Some(start), Some(end)) if start < end => cut(&html[start..end]),
+        _ => Vec::new(),
+    }
+}
+
+/// A heading of a page.
+#[derive(Debug, Serialize)]
+pub(crate) struct Heading {
+    id: String,
+    title: String,
+}
+
+/// The headings of a piece of HTML, for its list of contents.
+pub(crate) fn headings(html: &str) -> Vec<Heading> {
+    let linked = |passage: &Passage| !passage.id.is_empty();
+    cut(html)
+        .into_iter()
+        .filter(linked)
+        .map(|passage| Heading {
+            id: passage.id,
+            title: passage.heading,
+        })
+        .collect()
+}
+
+fn cut(html: &str) -> Vec<Passage> {
     let mut found = vec![Passage {
         id: String::new(),
         heading: String::new(),
         text: String::new(),
     }];
-    let (mut rest, mut silent, mut heading) = (&html[main..end], None::<(&str, usize)>, false);
+    let (mut rest, mut silent, mut heading) = (html, None::<(&str, usize)>, false);
     while let Some(open) = rest.find('<') {
         let (text, tag) = rest.split_at(open);
         if silent.is_none()

@@ -4,6 +4,7 @@ mod history;
 mod layer;
 mod record;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -68,12 +69,10 @@ fn motif(map: Option<String>) -> Motif {
     map.map_or(Motif::Fields, Motif::Map)
 }
 
-/// The map of an area, for its card: that of its first layer.
-pub(crate) fn area_motif<'a>(area: &Area, files: &'a Files) -> (Motif, &'a str) {
-    let first = area.layers.first();
-    let picture = first.and_then(|layer| files.pictures.get(&layer.key));
-    picture.map_or((Motif::Fields, ""), |picture| {
-        (motif(first.and_then(picture::map_of)), &picture.src)
+/// The map that stands for an area, for its preview card.
+pub(crate) fn area_motif<'a>(area: &'a Area, files: &'a Files) -> (Motif, &'a str) {
+    face(area, files).map_or((Motif::Fields, ""), |(layer, picture)| {
+        (motif(picture::map_of(layer)), &picture.src)
     })
 }
 
@@ -151,7 +150,7 @@ pub(crate) fn alt(layer: &Layer) -> String {
     )
 }
 
-/// The area as a card, with its first layer's picture.
+/// The area as a card.
 pub(crate) fn card(id: &str, area: &Area, files: &Files) -> Card {
     let size = area.layers.iter().find_map(|layer| layer.stats.area_ha);
     let mut summary = capital(&area.kind);
@@ -166,14 +165,31 @@ pub(crate) fn card(id: &str, area: &Area, files: &Files) -> Card {
         layer_count: format::plural(area.layers.len(), "layer"),
         synthetic: area.layers.iter().any(|l| l.properties.synthetic),
         note: area.layers.iter().any(|l| !l.properties.notes.is_empty()),
-        picture: area
-            .layers
-            .first()
-            .and_then(|layer| files.pictures.get(&layer.key).cloned()),
+        picture: face(area, files).map(|(_, picture)| picture.clone()),
     }
 }
 
-/// The map for the home page: the first map of classes, or else whatever there is; one without a caveat if possible.
+/// The order in which layers are fit to stand for all: without a caveat, maps of classes, many classes, the newest first.
+fn showing(layer: &Layer) -> (bool, Kind, Reverse<usize>, Reverse<&str>) {
+    let p = &layer.properties;
+    (
+        !p.notes.is_empty(),
+        p.kind,
+        Reverse(layer.stats.classes.len()),
+        Reverse(&p.period),
+    )
+}
+
+/// The layer that stands for an area, with its picture.
+fn face<'a>(area: &'a Area, files: &'a Files) -> Option<(&'a Layer, &'a Picture)> {
+    let pictured = |layer: &'a Layer| Some((layer, files.pictures.get(&layer.key)?));
+    area.layers
+        .iter()
+        .filter_map(pictured)
+        .min_by_key(|(layer, _)| showing(layer))
+}
+
+/// The map for the home page.
 pub(crate) fn hero(catalog: &catalog::Catalog, files: &Files) -> Option<Hero> {
     let mut layers: Vec<(&String, &Area, &Layer)> = catalog
         .areas
@@ -181,7 +197,7 @@ pub(crate) fn hero(catalog: &catalog::Catalog, files: &Files) -> Option<Hero> {
         .flat_map(|(id, area)| area.layers.iter().map(move |layer| (id, area, layer)))
         .filter(|(_, _, layer)| files.pictures.contains_key(&layer.key))
         .collect();
-    layers.sort_by_key(|(_, _, layer)| (!layer.properties.notes.is_empty(), layer.properties.kind));
+    layers.sort_by_key(|(_, _, layer)| showing(layer));
     let (id, area, layer) = layers.into_iter().next()?;
     Some(Hero {
         address: area_address(id),
