@@ -321,10 +321,11 @@ pub(crate) enum Site {
 Example:
   geocrop site build --content content --store ./store --out dist")]
     Build(SiteBuild),
-    /// Show a site that is built, with its store.
+    /// Show the pages while they are written: builds, watches, builds again and reloads the browser.
     #[command(after_help = "\
-Example:
-  geocrop site serve --site dist --store ./store --address 127.0.0.1:8080")]
+Examples:
+  geocrop site serve --content content --store ./store
+  geocrop site serve --site dist --store ./store --address 127.0.0.1:8080    # as built, nothing watched")]
     Serve(SiteServe),
     /// Put a built site into a store: assets first, pages next, the front page last.
     #[command(after_help = "\

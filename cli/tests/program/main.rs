@@ -6,5 +6,6 @@ mod diff;
 mod network;
 mod planning;
 mod real_scenes;
+mod site;
 mod support;
 mod usage;

@@ -16,6 +16,7 @@ fn every_command_has_help_with_an_example() {
         vec!["network"],
         vec!["site", "build"],
         vec!["site", "serve"],
+        vec!["site", "publish"],
         vec!["api"],
         vec!["user", "add"],
         vec!["data", "pull"],
