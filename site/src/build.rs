@@ -8,6 +8,7 @@ use chrono::{SecondsFormat, Utc};
 use geocrop_store::Store;
 use rayon::prelude::*;
 
+use crate::api_guide;
 use crate::cache::{self, Body, Counts, Head, KeptPage, KeptPicture, KeptSource, Prior};
 use crate::catalog::{self, Catalog};
 use crate::check;
@@ -17,9 +18,10 @@ use crate::error::SiteError;
 use crate::feeds;
 use crate::layers;
 use crate::output::Output;
-use crate::pages::{Page, Site};
+use crate::pages::{Extras, Page, Site};
 use crate::picture::{self, Made};
 use crate::stamp;
+use crate::status::{self, Measurements, StatusPage};
 use crate::stored::Stored;
 use crate::view::Files;
 
@@ -44,6 +46,8 @@ pub struct BuildOptions {
     pub cache: PathBuf,
     /// Whether pages marked as drafts are built too.
     pub drafts: bool,
+    /// What was measured of the service, for the status page; without it the page says that it knows nothing.
+    pub measured: Option<Measurements>,
 }
 
 impl BuildOptions {
@@ -64,6 +68,7 @@ impl BuildOptions {
             api_href: Some("/v1".to_owned()),
             cache: cache.into(),
             drafts: false,
+            measured: None,
         }
     }
 }
@@ -130,7 +135,12 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     }
 
     let painter = Painter::new(&options.cache);
-    let pages = site.pages(&sources, &painter, &catalog, &files, &prior)?;
+    let extras = Extras {
+        status: StatusPage::new(options.measured.as_ref(), &catalog, &stored, &sources),
+        status_address: status::address(&sources).map(str::to_owned),
+        api: api_guide::read(&options.content, &sources)?,
+    };
+    let pages = site.pages(&sources, &painter, &catalog, &files, &extras, &prior)?;
     let addresses = pages.iter().map(|page| page.address.as_str());
     feeds::add(&mut output, site.base_url.as_deref(), &sources, addresses)?;
     check::check(&pages, &sources, &output, &files, &site)?;

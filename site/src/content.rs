@@ -15,8 +15,8 @@ use crate::front::{self, FrontMatter};
 use crate::hash::{Digest, digest};
 
 /// Files beside the pages that are published as they are.
-const ATTACHMENTS: [&str; 10] = [
-    "avif", "csv", "geojson", "gif", "jpeg", "jpg", "pdf", "png", "svg", "webp",
+const ATTACHMENTS: [&str; 11] = [
+    "avif", "csv", "geojson", "gif", "jpeg", "jpg", "json", "pdf", "png", "svg", "webp",
 ];
 
 /// A file of the content folder, found but not read.

@@ -13,6 +13,7 @@
 //! # Ok::<(), geocrop_site::SiteError>(())
 //! ```
 
+mod api_guide;
 mod build;
 mod bundle;
 mod cache;
@@ -36,6 +37,7 @@ mod pages;
 mod picture;
 mod publish;
 mod stamp;
+pub mod status;
 mod stored;
 mod structured;
 mod view;

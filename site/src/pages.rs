@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use tera::{Context, Tera};
 
+use crate::api_guide::Reference;
 use crate::build::BuildOptions;
 use crate::bundle::{self, Bundle};
 use crate::cache::{KeptPage, Prior};
@@ -17,12 +18,13 @@ use crate::hash::{Digest, of_parts};
 use crate::links::{self, Scan};
 use crate::markdown;
 use crate::output::Output;
+use crate::status::{Incident, StatusPage};
 use crate::structured::{Subject, json_ld};
 use crate::view::{self, AreaPage, Card, Files, Hero};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("base.html", include_str!("../templates/base.html")),
     ("page.html", include_str!("../templates/page.html")),
     ("home.html", include_str!("../templates/home.html")),
@@ -30,6 +32,10 @@ const TEMPLATES: [(&str, &str); 7] = [
     ("areas.html", include_str!("../templates/areas.html")),
     ("area.html", include_str!("../templates/area.html")),
     ("map.html", include_str!("../templates/map.html")),
+    ("status.html", include_str!("../templates/status.html")),
+    ("incident.html", include_str!("../templates/incident.html")),
+    ("api.html", include_str!("../templates/api.html")),
+    ("fields.html", include_str!("../templates/fields.html")),
 ];
 
 /// What every page shares.
@@ -92,6 +98,15 @@ pub(crate) struct Page {
     pub(crate) key: Digest,
     /// Its links and anchors.
     pub(crate) scan: Scan,
+}
+
+/// What single pages show besides their text.
+pub(crate) struct Extras {
+    pub(crate) status: StatusPage,
+    /// Where the status page is, for incidents to lead back to.
+    pub(crate) status_address: Option<String>,
+    /// The API's reference, where a page asks for it.
+    pub(crate) api: Option<Reference>,
 }
 
 /// The parts of pages that come from the catalog.
@@ -162,6 +177,7 @@ impl Site {
         painter: &Painter,
         catalog: &Catalog,
         files: &Files,
+        extras: &Extras,
         prior: &Prior,
     ) -> Result<Vec<Page>, SiteError> {
         let cards = catalog.areas.iter();
@@ -173,7 +189,7 @@ impl Site {
         };
         let written = sources
             .par_iter()
-            .map(|source| self.written(source, painter, &shown, prior));
+            .map(|source| self.written(source, painter, &shown, extras, prior));
         let mapped = catalog.areas.par_iter().map(|(id, area)| {
             let view = view::area_page(id, area, files, &self.store_href);
             let card = area
@@ -192,12 +208,16 @@ impl Site {
         source: &Source,
         painter: &Painter,
         shown: &Shown,
+        extras: &Extras,
         prior: &Prior,
     ) -> Result<Page, SiteError> {
         let front = &source.front;
         let data = match front.template {
             Template::Home => [json(&shown.cards), json(&shown.hero)].concat(),
             Template::Areas => json(&shown.cards),
+            Template::Status => json(&extras.status),
+            Template::Incident => json(&extras.status_address),
+            Template::Api => json(&extras.api),
             Template::Map | Template::Page => Vec::new(),
         };
         let key = of_parts(&[self.frame_hash.bytes(), source.hash.bytes(), &data]);
@@ -226,6 +246,15 @@ impl Site {
                     context.insert("bundle", &self.bundle);
                     context.insert("layers", "/map/layers.json");
                 }
+                Template::Status => {
+                    context.insert("bundle", &self.bundle);
+                    context.insert("status", &extras.status);
+                }
+                Template::Incident => {
+                    context.insert("incident", &Incident::new(front, &source.address));
+                    context.insert("status_address", &extras.status_address);
+                }
+                Template::Api => context.insert("reference", &extras.api),
                 Template::Page => {}
             }
             self.render(front.template.file(), &context)
@@ -310,7 +339,11 @@ impl Site {
                 .and_then(|front| front.updated.as_ref())
                 .map(Day::as_str),
             json_ld: base.map(|base| json_ld(subject, title, description, base, address)),
-            csp: self.policy(address == "/map/" && self.bundle.is_some()),
+            csp: self.policy(
+                self.bundle.is_some()
+                    && (address == "/map/"
+                        || front.is_some_and(|f| f.template == Template::Status)),
+            ),
         };
         let mut context = Context::new();
         context.insert("site", &self.frame);
@@ -318,10 +351,10 @@ impl Site {
         context
     }
 
-    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map alone.
-    fn policy(&self, map: bool) -> String {
+    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map and the status page alone.
+    fn policy(&self, scripted: bool) -> String {
         let common = "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'";
-        if !map {
+        if !scripted {
             return common.replace(" data: blob:", "");
         }
         let mut hosts = String::from("'self'");

@@ -101,6 +101,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         api_href: Some("/v1".into()),
         cache: cache_dir().join("site"),
         drafts: false,
+        measured: None,
     })?;
 
     let login = user::demo_login(&folders.state())?;
@@ -123,6 +124,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         site: Some(folders.site()),
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
+        status: api::status(&config),
     };
     if args.once {
         let area = exhibits[0].areas[0].clone();
