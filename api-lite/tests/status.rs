@@ -105,6 +105,13 @@ async fn a_part_that_goes_down_and_comes_back_is_told_and_counted() {
     let down = until(&server, "store", "down").await;
     assert_eq!(down["detail"], "It is not there.");
     assert!(since(&down) > since(&before));
+    let tiles = until(&server, "tiles", "down").await;
+    assert_eq!(tiles["detail"], "The newest tiles cannot be read.");
+    let told = status(&server).await;
+    assert_eq!(
+        told["newest_scene"]["id"], "late",
+        "what was known is still told"
+    );
     std::fs::rename(place.path("elsewhere"), place.path("store")).unwrap();
     let again = until(&server, "store", "up").await;
     assert!(since(&again) > since(&down));

@@ -16,7 +16,7 @@ use crate::state::max_area_km2;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credentials {
-    /// The account's name.
+    /// The name of the account.
     #[schema(example = "thandi")]
     username: String,
     /// Its password.

@@ -36,13 +36,14 @@ pub(crate) struct Order {
     /// One of the recipe's periods.
     #[schema(example = "2024")]
     period: String,
-    /// The area of interest: a `GeoJSON` Polygon or `MultiPolygon` in longitude and latitude, bare or as one Feature.
+    /// The area of interest: a GeoJSON `Polygon` or `MultiPolygon` in longitude and latitude, bare or as one Feature.
     #[schema(value_type = Object)]
     aoi: Value,
 }
 
 /// A job: a map that somebody asked for.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(crate) struct JobDocument {
     /// The job's id.
     #[schema(value_type = String)]

@@ -1,12 +1,13 @@
 //! How each part is looked at. What is said of it is for everybody: no addresses, no causes; those go to the log.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use geocrop_store::db::Check;
-use geocrop_store::layout;
 use geocrop_store::status::{Part, State};
+use geocrop_store::{Store, StoreError, layout};
 
 use super::newest::{Newest, Seen};
 use super::{Round, StatusConfig, in_time};
@@ -150,9 +151,7 @@ async fn database(state: &ApiState) -> Found {
 
 async fn store(state: &ApiState) -> Found {
     let read = blocking(state.store(), |store| {
-        // A folder that is not there reads as an empty one.
-        let there = store.local_root().is_none_or(std::path::Path::is_dir);
-        Ok((there, store.get(layout::catalog())?))
+        Ok((is_there(store), store.get(layout::catalog())?))
     })
     .await;
     match read {
@@ -170,6 +169,11 @@ async fn store(state: &ApiState) -> Found {
             down("It cannot be read.")
         }
     }
+}
+
+/// A folder that is not there would read as an empty one.
+fn is_there(store: &Store) -> bool {
+    store.local_root().is_none_or(Path::is_dir)
 }
 
 async fn queue(state: &ApiState, now: DateTime<Utc>) -> Found {
@@ -206,6 +210,10 @@ async fn tiles(state: &ApiState, seen: &mut Seen) -> Found {
     seen.newest = before.newest.clone();
     let read = blocking(state.store(), move |store| {
         // Whatever fails, what is known of the layers is kept.
+        if !is_there(store) {
+            let key = layout::catalog().to_owned();
+            return Ok((before, Some(Err(StoreError::NotFound { key }))));
+        }
         let (seen, error) = before.refreshed(store);
         let start = match (error, seen.tiles.as_deref()) {
             (Some(error), _) => Some(Err(error)),

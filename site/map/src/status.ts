@@ -94,13 +94,16 @@ function row(list: Element, { id, name }: Part): Element {
   return made;
 }
 
+function set(shown: Element, now: State) {
+  const state = shown.querySelector(".part-state")!;
+  state.className = `part-state ${now}`;
+  icon(state, now);
+  state.querySelector("span")!.textContent = WORDS[now];
+}
+
 function show(list: Element, part: Part) {
   const shown = row(list, part);
-  const state = shown.querySelector(".part-state")!;
-  state.className = `part-state ${part.state}`;
-  icon(state, part.state);
-  state.querySelector("span")!.textContent = WORDS[part.state];
-  // What is in order needs no words; what is not says what was found.
+  set(shown, part.state);
   shown.querySelector(".purpose")!.textContent = part.detail;
   shown.querySelector(".since")!.replaceChildren(...(part.since ? ["since ", moment(part.since)] : []));
   shown.querySelector(".days")!.replaceWith(bars(part.name, part.history));
@@ -151,9 +154,10 @@ async function refresh(service: HTMLElement) {
     newest("scene", scene?.id, scene?.datetime, scene ? scene.id + (scene.synthetic ? " (synthetic)" : "") : "");
   } catch {
     // An API that cannot be reached from here says nothing of the parts: not that they are up, nor that they are down.
-    for (const part of list.querySelectorAll<HTMLElement>("[data-part]")) {
-      const name = part.querySelector("h3")!.textContent ?? "";
-      show(list, { id: part.dataset["part"]!, name, state: "unknown", since: null, detail: "", history: [] });
+    // What was measured of earlier days stays.
+    for (const part of list.querySelectorAll(".part")) {
+      set(part, "unknown");
+      part.querySelector(".since")!.replaceChildren();
     }
     headline("unknown", "Nothing is known of the parts", "The API cannot be reached from here. Published maps are files and may well be there.");
   }

@@ -1,7 +1,8 @@
 //! Measurements of the parts from Prometheus' HTTP API.
 //!
 //! Four questions: how each part stands now and since when, and for each of the last days how many minutes it was up,
-//! degraded and down. Minutes without a sample count for nothing: they are unknown.
+//! degraded and down. Minutes without a sample count for nothing: they are unknown. Prometheus
+//! carries a sample on for five minutes, so that a break begins that much later here than in the server's own history.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
