@@ -104,6 +104,7 @@ struct JobQuota {
     /// Jobs made so far; failed ones do not count.
     used: u32,
     /// Jobs allowed in all; `null` is any number.
+    #[schema(required = true)]
     limit: Option<u32>,
 }
 

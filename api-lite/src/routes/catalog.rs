@@ -52,6 +52,7 @@ struct Recipe {
     #[schema(value_type = Vec<String>, example = json!(["2024"]))]
     periods: Vec<Period>,
     /// The largest area it may be asked for, in square kilometres; `null`: the account's limit alone.
+    #[schema(required = true)]
     max_area_km2: Option<f64>,
 }
 

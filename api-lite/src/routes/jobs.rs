@@ -56,6 +56,7 @@ pub(crate) struct JobDocument {
     /// Per cent done, 0 to 100.
     progress: u8,
     /// Why it failed, or why it waits again.
+    #[schema(required = true)]
     message: Option<String>,
     /// The recipe's name.
     #[schema(value_type = String)]
@@ -68,8 +69,10 @@ pub(crate) struct JobDocument {
     /// When it was asked for (RFC 3339).
     created: String,
     /// When the worker first took it.
+    #[schema(required = true)]
     started: Option<String>,
     /// When it came to its end.
+    #[schema(required = true)]
     finished: Option<String>,
     /// The files of the result by what they are: `item`, and the item's assets (`map`, `tiles`, `statistics`, ...).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -26,8 +26,8 @@ pub fn router(state: ApiState) -> Router {
     Router::new()
         .route("/healthz", get(catalog::health))
         .route("/metrics", get(status::metrics))
-        .route("/openapi.json", get(openapi::document))
-        .route("/v1/status", get(status::status))
+        .route("/openapi.json", get(openapi::document).layer(any_origin()))
+        .route("/v1/status", get(status::status).layer(any_origin()))
         .route("/v1/auth/token", post(accounts::token))
         .route("/v1/me", get(accounts::me))
         .route("/v1/recipes", get(catalog::recipes))
@@ -47,7 +47,7 @@ pub(crate) fn time(moment: DateTime<Utc>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The store is public data: maps on other sites may read it.
+/// The store, the state and the description are public data: pages on other sites may read them.
 fn any_origin() -> CorsLayer {
     let exposed: [HeaderName; 4] = [
         header::ETAG,

@@ -17,14 +17,17 @@ use crate::status::{NewestLayer, NewestScene};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Status {
     /// When the parts were last looked at (RFC 3339); `null` before the first look.
+    #[schema(required = true)]
     checked_at: Option<String>,
     /// The program's version.
     version: &'static str,
     /// The parts, those that are not configured left out.
     parts: Vec<PartStatus>,
     /// The layer that was published last; `null` where there is none.
+    #[schema(required = true)]
     newest_layer: Option<NewestLayer>,
     /// The latest acquisition that a layer was made of; `null` where there is none.
+    #[schema(required = true)]
     newest_scene: Option<NewestScene>,
 }
 
@@ -40,6 +43,7 @@ struct PartStatus {
     #[schema(value_type = PartState)]
     state: State,
     /// Since when, without a break in the checks (RFC 3339); `null` where that is unknown.
+    #[schema(required = true)]
     since: Option<String>,
     /// What was found, in a sentence.
     detail: String,
@@ -67,10 +71,13 @@ pub(crate) struct DayCounts {
     #[schema(format = Date)]
     day: String,
     /// Checks that found the part up.
+    #[schema(required = true)]
     up: Option<u32>,
     /// Checks that found it degraded.
+    #[schema(required = true)]
     degraded: Option<u32>,
     /// Checks that found it down.
+    #[schema(required = true)]
     down: Option<u32>,
 }
 
