@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use geocrop_store::db::Check;
+use geocrop_store::db::{Check, Database};
 use geocrop_store::status::{Part, State};
 use tokio::sync::watch;
 
@@ -139,19 +139,22 @@ pub(crate) async fn watch(
         if unwritten.len() > UNWRITTEN {
             unwritten.pop_front();
         }
-        while let Some(round) = unwritten.front() {
-            let written = state
-                .database()
-                .record_checks(round.at, &round.checks, config.gap());
-            if let Err(error) = written.await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the state of the parts could not be written; it is kept"
-                );
-                break;
-            }
-            unwritten.pop_front();
+        write(state.database(), &mut unwritten, config.gap()).await;
+    }
+}
+
+/// Writes the rounds in their order, as far as the database takes them.
+async fn write(database: &Database, unwritten: &mut VecDeque<Round>, gap: Duration) {
+    while let Some(round) = unwritten.front() {
+        let written = database.record_checks(round.at, &round.checks, gap).await;
+        if let Err(error) = written {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the state of the parts could not be written; it is kept"
+            );
+            break;
         }
+        unwritten.pop_front();
     }
 }
 
@@ -199,6 +202,32 @@ mod tests {
         assert_eq!(check(1).await, State::Up);
         assert_eq!(check(3).await, State::Degraded);
         assert_eq!(check(30).await, State::Down);
+    }
+
+    #[tokio::test]
+    async fn what_the_database_does_not_take_is_written_when_it_is_back() {
+        let away = Database::open("sqlite::memory:").await.unwrap();
+        away.close().await;
+        let at = Utc::now();
+        let round = |state| Round {
+            at,
+            checks: vec![Check {
+                part: Part::Database,
+                state,
+                detail: String::new(),
+            }],
+        };
+        let mut unwritten = VecDeque::from([round(State::Down), round(State::Up)]);
+        let gap = StatusConfig::default().gap();
+        write(&away, &mut unwritten, gap).await;
+        assert_eq!(unwritten.len(), 2, "nothing is lost");
+
+        let back = Database::open("sqlite::memory:").await.unwrap();
+        write(&back, &mut unwritten, gap).await;
+        assert!(unwritten.is_empty());
+        let history = back.part_history(Part::Database, at.date_naive()).await;
+        let today = history.unwrap().pop().unwrap();
+        assert_eq!((today.up, today.down), (Some(1), Some(1)));
     }
 
     #[test]
