@@ -212,6 +212,11 @@ class Benches:
                   f"{seconds:.1f} s{verdict}", flush=True)
             yield {"name": f"memory {size}", "peak_mb": peak, "seconds": seconds, "ratio": 512 / peak, "least": 1}
 
+    def site(self):
+        import site_pages
+
+        yield from site_pages.rows(self.a)
+
     def describe_task(self, size, model):
         """The source, the area and the model of the task, as files that the program reads."""
         import rasterio
@@ -250,7 +255,7 @@ class Benches:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ["trees", "geomad", "network", "cog", "task", "memory"]
+    names = ["trees", "geomad", "network", "cog", "task", "memory", "site"]
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))

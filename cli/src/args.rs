@@ -386,9 +386,15 @@ pub(crate) struct SiteBuild {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SiteServe {
-    /// Folder of the built site.
-    #[arg(long, default_value = "dist")]
-    pub(crate) site: PathBuf,
+    /// Serve this built site as it is, instead of building from the content.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["content", "map_bundle"])]
+    pub(crate) site: Option<PathBuf>,
+    /// Folder of Markdown pages to build and watch.
+    #[arg(long, default_value = "content")]
+    pub(crate) content: PathBuf,
+    /// Folder with the bundled script of the map.
+    #[arg(long)]
+    pub(crate) map_bundle: Option<PathBuf>,
     /// Store with the maps.
     #[arg(long)]
     pub(crate) store: Option<String>,

@@ -13,8 +13,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    memory::one_heap();
     let args = args::Args::parse();
+    if !matches!(args.command, args::Command::Site(_)) {
+        memory::one_heap();
+    }
     start_log(args.verbose);
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,8 @@
 //! One heap for all threads.
 //!
 //! glibc gives each thread a heap of its own, and each of them keeps what its busiest moment took: a tenth of a task's
-//! memory that nobody uses. Work here allocates planes and strips, not small things, so threads hardly ever meet.
+//! memory that nobody uses. Work on maps allocates planes and strips, not small things, so threads hardly ever meet.
+//! The site's pages are small things: its commands keep a heap for each thread.
 
 /// Before the first other thread starts. Elsewhere than with glibc there is nothing to do.
 pub(crate) fn one_heap() {

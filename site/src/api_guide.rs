@@ -14,8 +14,10 @@ use crate::content::Source;
 use crate::error::SiteError;
 use crate::front::Template;
 
-/// Where the document is, in the content folder and on the site.
+/// Where the document is in the content folder.
 const DOCUMENT: &str = "data/openapi.json";
+/// Where it is on the site; the server has it at the same address.
+pub(crate) const ADDRESS: &str = "/openapi.json";
 /// Objects in objects are shown this deep.
 const DEPTH: usize = 5;
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -24,8 +26,11 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 #[derive(Debug, Serialize)]
 pub(crate) struct Reference {
     /// Address of the document on the site.
-    document: String,
+    document: &'static str,
     groups: Vec<Group>,
+    /// The document itself.
+    #[serde(skip)]
+    pub(crate) text: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,14 +98,18 @@ pub(crate) fn read(content: &Path, sources: &[Source]) -> Result<Option<Referenc
         path,
         problem: error.to_string(),
     })?;
-    Ok(Some(Reader(&document).reference()))
+    Ok(Some(Reference {
+        document: ADDRESS,
+        groups: Reader(&document).groups(),
+        text,
+    }))
 }
 
 /// The document, to look references up in.
 struct Reader<'a>(&'a Value);
 
 impl Reader<'_> {
-    fn reference(&self) -> Reference {
+    fn groups(&self) -> Vec<Group> {
         let mut groups: Vec<Group> = entries(&self.0["tags"])
             .map(|tag| Group {
                 name: text(&tag["name"]),
@@ -130,10 +139,7 @@ impl Reader<'_> {
             }
         }
         groups.retain(|group| !group.operations.is_empty());
-        Reference {
-            document: format!("/{DOCUMENT}"),
-            groups,
-        }
+        groups
     }
 
     fn operation(&self, path: &str, method: &str, described: &Value) -> Operation {

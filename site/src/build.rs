@@ -9,7 +9,8 @@ use geocrop_store::Store;
 use rayon::prelude::*;
 
 use crate::api_guide;
-use crate::cache::{self, Body, Counts, Head, KeptPage, KeptPicture, KeptSource, Prior};
+use crate::cache::{self, Body, Counts, Head, KeptPage, KeptSource, Prior};
+use crate::card::Card;
 use crate::catalog::{self, Catalog};
 use crate::check;
 use crate::content::{Folder, Source};
@@ -17,13 +18,15 @@ use crate::diagram::Painter;
 use crate::error::SiteError;
 use crate::feeds;
 use crate::layers;
+use crate::markdown;
 use crate::output::Output;
 use crate::pages::{Extras, Page, Site};
-use crate::picture::{self, Made};
+use crate::picture::{self, KeptPicture, Made};
+use crate::search;
 use crate::stamp;
 use crate::status::{self, Measurements, StatusPage};
 use crate::stored::Stored;
-use crate::view::Files;
+use crate::view::{Files, Picture};
 
 /// What to build from, and where to.
 #[derive(Debug, Clone)]
@@ -48,6 +51,8 @@ pub struct BuildOptions {
     pub drafts: bool,
     /// What was measured of the service, for the status page; without it the page says that it knows nothing.
     pub measured: Option<Measurements>,
+    /// Whether pages watch for the next build and load themselves again; for writing, not for publishing.
+    pub reload: bool,
 }
 
 impl BuildOptions {
@@ -69,6 +74,7 @@ impl BuildOptions {
             cache: cache.into(),
             drafts: false,
             measured: None,
+            reload: false,
         }
     }
 }
@@ -112,7 +118,8 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     })?;
     let folder = Folder::list(&options.content)?;
     let stored = Stored::list(&store)?;
-    let program = stamp::program();
+    let painter = Painter::new(&options.cache);
+    let program = stamp::program(painter.is_prepared_by_cli());
     let (inputs, settled) = stamp::inputs(options, &folder, &stored, began);
     let mut prior = Prior::load(&options.out, program);
     if let Some(counts) = prior.unchanged(inputs) {
@@ -121,30 +128,57 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     prior.read_pages();
 
     let catalog = catalog::read(&store)?;
-    let sources = folder.pages(options.drafts, |file| prior.body.sources.get(file))?;
+    let sources = folder.pages(options.drafts, began, |file| prior.body.sources.get(file))?;
     let mut output = Output::default();
-    let (files, pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
-    let site = Site::new(options, &sources, &catalog, &mut output)?;
+    let (mut files, mut pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
+    files.base_url = options
+        .base_url
+        .as_deref()
+        .map(|url| url.trim_end_matches('/').to_owned());
+    let photographs = attachments(&folder, &prior, &mut output, &mut pictures)?;
+    let data = folder.data()?;
+    let site = Site::new(options, &sources, &catalog, photographs, data, &mut output)?;
     let layers = serde_json::to_vec(&layers::list(&catalog)).map_err(|e| SiteError::Store {
         path: "catalog.json".to_owned(),
         problem: e.to_string(),
     })?;
     output.add("/map/layers.json", layers, "the store's catalog")?;
-    for file in folder.attachments()? {
-        output.add(&file.address, file.bytes, &file.file)?;
+    if painter.is_prepared_by_cli() {
+        let diagrams = markdown::diagrams(&sources)?;
+        painter.prepare(&diagrams).map_err(SiteError::MermaidCli)?;
     }
-
-    let painter = Painter::new(&options.cache);
     let extras = Extras {
         status: StatusPage::new(options.measured.as_ref(), &catalog, &stored, &sources),
         status_address: status::address(&sources).map(str::to_owned),
         api: api_guide::read(&options.content, &sources)?,
     };
+    if let Some(reference) = &extras.api {
+        let text = reference.text.clone().into_bytes();
+        output.add(api_guide::ADDRESS, text, "the API's description")?;
+    }
     let pages = site.pages(&sources, &painter, &catalog, &files, &extras, &prior)?;
     let addresses = pages.iter().map(|page| page.address.as_str());
     feeds::add(&mut output, site.base_url.as_deref(), &sources, addresses)?;
+    if site.has_search() {
+        let found = pages
+            .iter()
+            .filter(|page| page.address != "/404.html" && page.address != "/search/")
+            .map(|page| {
+                (
+                    page.address.as_str(),
+                    page.title.as_str(),
+                    page.passages.as_slice(),
+                )
+            });
+        let index = search::index(found).map_err(|e| SiteError::Template {
+            template: "search.html".to_owned(),
+            problem: e.to_string(),
+        })?;
+        output.add(search::INDEX, index, "the pages' text")?;
+    }
     check::check(&pages, &sources, &output, &files, &site)?;
 
+    cards(&pages, &store, &prior, &mut output)?;
     let counts = Counts {
         pages: pages.len(),
         assets: output.addresses().count(),
@@ -187,14 +221,14 @@ fn files(
             let Some(key) = picture::map_of(layer) else {
                 return Ok(None);
             };
-            picture::make(store, stored, prior, &key).map(|made| Some((key, made)))
+            picture::of_map(store, stored, prior, &key).map(|made| Some((key, made)))
         })
         .collect::<Result<_, SiteError>>()?;
     let mut files = Files::default();
     let mut kept = BTreeMap::new();
     for (layer, made) in all.iter().zip(made) {
         if let Some((key, made)) = made {
-            let (picture, keep) = picture::add(output, layer, made)?;
+            let (picture, keep) = picture::add_map(output, layer, made)?;
             files.pictures.insert(layer.key.clone(), picture);
             kept.insert(key, keep);
         }
@@ -211,6 +245,55 @@ fn files(
     Ok((files, kept))
 }
 
+/// Adds the files beside the pages, and returns the photographs among them in their sizes, by address.
+fn attachments(
+    folder: &Folder,
+    prior: &Prior,
+    output: &mut Output,
+    kept: &mut BTreeMap<String, KeptPicture>,
+) -> Result<BTreeMap<String, Picture>, SiteError> {
+    let files = folder.attachments()?;
+    let made: Vec<Option<Made>> = files
+        .par_iter()
+        .map(|file| picture::of_photograph(prior, file))
+        .collect::<Result<_, _>>()?;
+    let mut photographs = BTreeMap::new();
+    for (file, made) in files.into_iter().zip(made) {
+        if let Some(made) = made {
+            let (picture, keep) = picture::add_photograph(output, &file.address, made)?;
+            photographs.insert(file.address.clone(), picture);
+            kept.insert(file.address.clone(), keep);
+        }
+        output.add(&file.address, file.bytes, &file.file)?;
+    }
+    Ok(photographs)
+}
+
+/// Adds the pages' preview cards: the earlier build's, or else new ones.
+fn cards(
+    pages: &[Page],
+    store: &Store,
+    prior: &Prior,
+    output: &mut Output,
+) -> Result<(), SiteError> {
+    let drawn: Vec<(&Card, Option<Vec<u8>>)> = pages
+        .par_iter()
+        .filter_map(|page| page.card.as_ref())
+        .map(|card| {
+            let stands = prior.intact(&card.src).is_some();
+            let png = (!stands).then(|| card.draw(store)).transpose()?;
+            Ok((card, png))
+        })
+        .collect::<Result<_, SiteError>>()?;
+    for (card, png) in drawn {
+        match png {
+            Some(png) => output.add(&card.src, png, "a preview card")?,
+            None => output.keep(&card.src, "a preview card")?,
+        }
+    }
+    Ok(())
+}
+
 /// Moves the pages into the output and returns what the next build should know of them.
 fn take(pages: Vec<Page>, output: &mut Output) -> Result<BTreeMap<String, KeptPage>, SiteError> {
     let mut kept = BTreeMap::new();
@@ -219,8 +302,12 @@ fn take(pages: Vec<Page>, output: &mut Output) -> Result<BTreeMap<String, KeptPa
             Some(html) => output.add(&page.file, html.into_bytes(), &page.made_by)?,
             None => output.keep(&page.file, &page.made_by)?,
         }
-        let (key, scan) = (page.key, page.scan);
-        kept.insert(page.address, KeptPage { key, scan });
+        let keep = KeptPage {
+            key: page.key,
+            scan: page.scan,
+            passages: page.passages,
+        };
+        kept.insert(page.address, keep);
     }
     Ok(kept)
 }
@@ -249,7 +336,7 @@ fn marker(counts: Counts) -> Vec<u8> {
         "generator": concat!("geocrop-site ", env!("CARGO_PKG_VERSION")),
         "pages": counts.pages,
         "assets": counts.assets,
-        "built": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        "built": Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
     });
     format!("{build}\n").into_bytes()
 }
@@ -257,6 +344,7 @@ fn marker(counts: Counts) -> Vec<u8> {
 fn keep_source(source: Source) -> (String, KeptSource) {
     let kept = KeptSource {
         hash: source.hash,
+        seen: source.seen,
         front: source.front,
         start: source.start,
         lines_before: source.lines_before,

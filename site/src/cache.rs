@@ -1,24 +1,25 @@
 //! What an earlier build left to be found again: which file was made from what, kept beside the site.
 //!
 //! It only saves time. A cache of another program, a damaged one, or one whose files were touched since gives the same
-//! site as none. The first line is enough to see that nothing changed; the second knows every page.
+//! site as none. The first part is enough to see that nothing changed; the second knows every page. Both are in postcard's
+//! form: the cache of a thousand pages is read on every build, and JSON took longer to parse than a page to make.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::front::FrontMatter;
 use crate::hash::{Digest, digest};
 use crate::links::Scan;
 use crate::output::{MARKER, beside};
+use crate::picture::KeptPicture;
+use crate::search::Passage;
 
 /// A file of the site as it was written.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(from = "FileRow", into = "FileRow")]
 pub(crate) struct KeptFile {
     /// Address inside the site.
     pub(crate) address: String,
@@ -29,30 +30,13 @@ pub(crate) struct KeptFile {
     pub(crate) modified: u64,
 }
 
-/// A row of a table is half as long as a map of names.
-type FileRow = (String, Digest, u64, u64);
-
-impl From<FileRow> for KeptFile {
-    fn from((address, hash, size, modified): FileRow) -> Self {
-        Self {
-            address,
-            hash,
-            size,
-            modified,
-        }
-    }
-}
-
-impl From<KeptFile> for FileRow {
-    fn from(file: KeptFile) -> Self {
-        (file.address, file.hash, file.size, file.modified)
-    }
-}
-
 /// The front matter of a file with this hash.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(crate) struct KeptSource {
     pub(crate) hash: Digest,
+    /// The file's bytes and the nanosecond of its writing, as long as both are the same it need not be read; none where
+    /// it was too new to be told from what is written next.
+    pub(crate) seen: Option<(u64, u64)>,
     pub(crate) front: FrontMatter,
     pub(crate) start: usize,
     pub(crate) lines_before: usize,
@@ -63,15 +47,8 @@ pub(crate) struct KeptSource {
 pub(crate) struct KeptPage {
     pub(crate) key: Digest,
     pub(crate) scan: Scan,
-}
-
-/// A picture of a map whose file had this tag.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-pub(crate) struct KeptPicture {
-    pub(crate) tag: Digest,
-    pub(crate) src: String,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
+    /// What it says, for the search.
+    pub(crate) passages: Vec<Passage>,
 }
 
 /// What a build did, as the next one reports it when there is nothing to do.
@@ -81,7 +58,7 @@ pub(crate) struct Counts {
     pub(crate) assets: usize,
 }
 
-/// The first line.
+/// The first part.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Head {
     /// Which program, as built.
@@ -93,14 +70,14 @@ pub(crate) struct Head {
     pub(crate) files: Vec<KeptFile>,
 }
 
-/// The second line.
+/// The second part.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Body {
     /// By file.
     pub(crate) sources: BTreeMap<String, KeptSource>,
     /// By address.
     pub(crate) pages: BTreeMap<String, KeptPage>,
-    /// By key of the map in the store.
+    /// By key of the map in the store, or by address of the photograph.
     pub(crate) pictures: BTreeMap<String, KeptPicture>,
 }
 
@@ -112,17 +89,21 @@ pub(crate) struct Prior {
     intact: HashMap<String, Digest>,
     /// Files that are not.
     lost: HashSet<String>,
-    text: String,
+    /// The second part, not read yet.
+    pages: Vec<u8>,
     pub(crate) body: Body,
 }
 
 impl Prior {
     /// Reads what the last build into `out` left, if `program` made it.
     pub(crate) fn load(out: &Path, program: Digest) -> Self {
-        let Ok(text) = std::fs::read_to_string(place(out)) else {
+        let Ok(bytes) = std::fs::read(place(out)) else {
             return Self::default();
         };
-        let head = text.lines().next().and_then(line::<Head>);
+        let Some((head, pages)) = take(&bytes) else {
+            return Self::default();
+        };
+        let head = postcard::from_bytes::<Head>(head).ok();
         let Some(head) = head.filter(|head| head.program == program && out.join(MARKER).exists())
         else {
             return Self::default();
@@ -148,7 +129,7 @@ impl Prior {
             head: Some(head),
             intact,
             lost,
-            text,
+            pages: pages.to_owned(),
             body: Body::default(),
         }
     }
@@ -161,9 +142,9 @@ impl Prior {
             .map(|head| head.counts)
     }
 
-    /// Reads the second line too.
+    /// Reads the second part too.
     pub(crate) fn read_pages(&mut self) {
-        match self.text.lines().nth(1).and_then(line::<Body>) {
+        match take(&self.pages).and_then(|(body, _)| postcard::from_bytes(body).ok()) {
             Some(body) => self.body = body,
             None => *self = Self::default(),
         }
@@ -207,24 +188,26 @@ pub(crate) fn forget(out: &Path) {
 
 /// Keeps what a build did. The cache only saves time: on a full or read-only disk the next build does without.
 pub(crate) fn save(out: &Path, head: &Head, body: &Body) {
-    let (Ok(head), Ok(body)) = (serde_json::to_string(head), serde_json::to_string(body)) else {
+    let (Ok(head), Ok(body)) = (postcard::to_allocvec(head), postcard::to_allocvec(body)) else {
         return;
     };
-    let lines = [head, body].map(|json| {
-        let check = String::from(digest(json.as_bytes()));
-        format!("{check} {json}\n")
-    });
+    let mut bytes = Vec::with_capacity(head.len() + body.len() + 64);
+    for part in [head, body] {
+        bytes.extend_from_slice(digest(&part).bytes());
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&part);
+    }
     let part = beside(out, "cache.part");
-    let _ = std::fs::write(&part, lines.concat()).and_then(|()| std::fs::rename(&part, place(out)));
+    let _ = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, place(out)));
 }
 
-/// The document on a line, unless the line is damaged.
-fn line<T: DeserializeOwned>(line: &str) -> Option<T> {
-    let (check, json) = line.split_once(' ')?;
-    if check != String::from(digest(json.as_bytes())) {
-        return None;
-    }
-    serde_json::from_str(json).ok()
+/// The part that `bytes` begin with, and what follows it; none where it is damaged.
+fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (check, rest) = bytes.split_at_checked(16)?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (part, rest) = rest.split_at_checked(length)?;
+    (digest(part).bytes() == check).then_some((part, rest))
 }
 
 /// The file at `address` of the site in `out`.

@@ -4,20 +4,26 @@
 //! `content/guide/api.md` becomes `/guide/api/`, and `content/404.md` becomes
 //! `/404.html`, where static hosts look for it. `content/guide/dam.png` becomes `/guide/dam.png`.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rayon::prelude::*;
 
-use crate::cache::KeptSource;
+use crate::cache::{KeptSource, nanoseconds};
 use crate::error::SiteError;
 use crate::front::{self, FrontMatter};
 use crate::hash::{Digest, digest};
+use crate::stamp::TICK;
 
 /// Files beside the pages that are published as they are.
-const ATTACHMENTS: [&str; 11] = [
-    "avif", "csv", "geojson", "gif", "jpeg", "jpg", "json", "pdf", "png", "svg", "webp",
+const ATTACHMENTS: [&str; 10] = [
+    "avif", "csv", "geojson", "gif", "jpeg", "jpg", "pdf", "png", "svg", "webp",
 ];
+
+/// The folder of figures that pages quote, and the endings of its files.
+const DATA: (&str, [&str; 2]) = ("data/", ["json", "toml"]);
 
 /// A file of the content folder, found but not read.
 #[derive(Debug)]
@@ -52,28 +58,64 @@ pub(crate) struct Source {
     pub(crate) hash: Digest,
     /// What the page says about itself.
     pub(crate) front: FrontMatter,
-    /// The whole file.
-    text: String,
+    text: Text,
     /// Where the Markdown after the front matter begins.
     pub(crate) start: usize,
     /// Lines of the file before it, to give true line numbers.
     pub(crate) lines_before: usize,
+    /// The file's bytes and the nanosecond of its writing, if they tell it from any later state.
+    pub(crate) seen: Option<(u64, u64)>,
+}
+
+/// The whole file.
+#[derive(Debug, Clone)]
+enum Text {
+    Read(String),
+    /// It is as an earlier build saw it, and is only read if something asks.
+    AsBefore(PathBuf),
 }
 
 impl Source {
+    fn text(&self) -> Result<Cow<'_, str>, SiteError> {
+        match &self.text {
+            Text::Read(text) => Ok(Cow::Borrowed(text)),
+            Text::AsBefore(path) => {
+                let text = read(path)?;
+                if digest(text.as_bytes()) == self.hash {
+                    return Ok(Cow::Owned(text));
+                }
+                Err(SiteError::io("reading", path)(std::io::Error::other(
+                    "it was written while the site was built; build again",
+                )))
+            }
+        }
+    }
+
     /// The Markdown after the front matter.
-    pub(crate) fn markdown(&self) -> &str {
-        &self.text[self.start..]
+    pub(crate) fn markdown(&self) -> Result<Cow<'_, str>, SiteError> {
+        Ok(match self.text()? {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[self.start..]),
+            Cow::Owned(text) => Cow::Owned(text[self.start..].to_owned()),
+        })
     }
 
     /// The line of the front matter that sets `key`.
     pub(crate) fn line_of(&self, key: &str) -> usize {
-        self.text
+        self.text()
+            .unwrap_or_default()
             .lines()
             .take(self.lines_before)
             .position(|line| line.split('=').next().is_some_and(|k| k.trim() == key))
             .map_or(1, |at| at + 1)
     }
+}
+
+/// Figures that pages quote.
+#[derive(Debug)]
+pub(crate) struct Data {
+    /// Hash of the file's bytes.
+    pub(crate) hash: Digest,
+    pub(crate) value: serde_json::Value,
 }
 
 /// A file that is published as it is.
@@ -83,6 +125,8 @@ pub(crate) struct Attachment {
     pub(crate) file: String,
     /// Address inside the site.
     pub(crate) address: String,
+    /// Where it lies.
+    pub(crate) path: PathBuf,
     /// Its bytes.
     pub(crate) bytes: Vec<u8>,
 }
@@ -104,10 +148,12 @@ impl Folder {
         })
     }
 
-    /// Reads every page, in the order of their addresses. `kept` knows front matter by file, from an earlier build.
+    /// Reads every page that `kept`, what an earlier build knew by file, does not know as it is now; in the order of their
+    /// addresses. `began` is when the build did.
     pub(crate) fn pages<'a>(
         &self,
         drafts: bool,
+        began: SystemTime,
         kept: impl Fn(&str) -> Option<&'a KeptSource> + Sync,
     ) -> Result<Vec<Source>, SiteError> {
         let mut pages: Vec<Source> = self
@@ -115,11 +161,14 @@ impl Folder {
             .par_iter()
             .filter(|found| ending(&found.inside) == "md")
             .map(|found| {
-                let text = std::fs::read_to_string(&found.path)
-                    .map_err(SiteError::io("reading", &found.path))?;
                 let file = format!("{}/{}", self.shown, found.inside);
-                let kept = kept(&file);
-                parse(file, address_of(&found.inside), text, kept)
+                let (address, kept) = (address_of(&found.inside), kept(&file));
+                let seen = found.seen(began);
+                if let Some(kept) = kept.filter(|kept| seen.is_some() && kept.seen == seen) {
+                    let text = Text::AsBefore(found.path.clone());
+                    return Ok(kept.source(file, address, text, seen));
+                }
+                parse(file, address, read(&found.path)?, kept, seen)
             })
             .collect::<Result<_, _>>()?;
         pages.retain(|page| drafts || !page.front.draft);
@@ -145,14 +194,40 @@ impl Folder {
     pub(crate) fn attachments(&self) -> Result<Vec<Attachment>, SiteError> {
         self.files
             .par_iter()
-            .filter(|found| ending(&found.inside) != "md")
+            .filter(|found| ending(&found.inside) != "md" && !is_data(&found.inside))
             .map(|found| {
                 Ok(Attachment {
                     file: format!("{}/{}", self.shown, found.inside),
                     address: format!("/{}", found.inside),
+                    path: found.path.clone(),
                     bytes: std::fs::read(&found.path)
                         .map_err(SiteError::io("reading", &found.path))?,
                 })
+            })
+            .collect()
+    }
+
+    /// Reads the files of figures, by name without ending.
+    pub(crate) fn data(&self) -> Result<BTreeMap<String, Data>, SiteError> {
+        self.files
+            .iter()
+            .filter(|found| is_data(&found.inside))
+            .map(|found| {
+                let text = read(&found.path)?;
+                let file = format!("{}/{}", self.shown, found.inside);
+                let fault = |problem: String| SiteError::Data {
+                    file: file.clone(),
+                    problem,
+                };
+                let value = if ending(&found.inside) == "toml" {
+                    toml::from_str(&text).map_err(|e| fault(e.to_string()))?
+                } else {
+                    serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?
+                };
+                let name = &found.inside[DATA.0.len()..];
+                let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+                let hash = digest(text.as_bytes());
+                Ok((stem.to_owned(), Data { hash, value }))
             })
             .collect()
     }
@@ -178,7 +253,7 @@ fn collect(folder: &Path, inside: &str, files: &mut Vec<Found>) -> Result<(), Si
         let inside = format!("{inside}{name}");
         if meta.is_dir() {
             collect(&path, &format!("{inside}/"), files)?;
-        } else if is_published(&name) {
+        } else if is_published(&name) || is_data(&inside) {
             files.push(Found {
                 inside,
                 size: meta.len(),
@@ -188,6 +263,10 @@ fn collect(folder: &Path, inside: &str, files: &mut Vec<Found>) -> Result<(), Si
         }
     }
     Ok(())
+}
+
+fn is_data(inside: &str) -> bool {
+    inside.starts_with(DATA.0) && DATA.1.contains(&ending(inside))
 }
 
 fn is_published(name: &str) -> bool {
@@ -208,39 +287,70 @@ fn address_of(inside: &str) -> String {
     }
 }
 
+impl Found {
+    /// What tells this state of the file from any later one; none where it is too new for that.
+    fn seen(&self, began: SystemTime) -> Option<(u64, u64)> {
+        (self.modified + TICK < began).then(|| (self.size, nanoseconds(Ok(self.modified))))
+    }
+}
+
+impl KeptSource {
+    fn source(
+        &self,
+        file: String,
+        address: String,
+        text: Text,
+        seen: Option<(u64, u64)>,
+    ) -> Source {
+        Source {
+            file,
+            address,
+            hash: self.hash,
+            front: self.front.clone(),
+            text,
+            start: self.start,
+            lines_before: self.lines_before,
+            seen,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, SiteError> {
+    std::fs::read_to_string(path).map_err(SiteError::io("reading", path))
+}
+
 fn parse(
     file: String,
     address: String,
     text: String,
     kept: Option<&KeptSource>,
+    seen: Option<(u64, u64)>,
 ) -> Result<Source, SiteError> {
     let hash = digest(text.as_bytes());
-    let (front, start, lines_before) = match kept.filter(|kept| kept.hash == hash) {
-        Some(kept) => (kept.front.clone(), kept.start, kept.lines_before),
-        None => match front::split(&text) {
-            Ok((front, markdown)) => {
-                let start = text.len() - markdown.len();
-                let lines = text[..start].matches('\n').count();
-                (front, start, lines)
-            }
-            Err((line, problem)) => {
-                return Err(SiteError::FrontMatter {
-                    file,
-                    line,
-                    problem,
-                });
-            }
-        },
-    };
-    Ok(Source {
-        file,
-        address,
-        hash,
-        front,
-        text,
-        start,
-        lines_before,
-    })
+    if let Some(kept) = kept.filter(|kept| kept.hash == hash) {
+        return Ok(kept.source(file, address, Text::Read(text), seen));
+    }
+    match front::split(&text) {
+        Ok((front, markdown)) => {
+            let start = text.len() - markdown.len();
+            let lines_before = text[..start].matches('\n').count();
+            Ok(Source {
+                file,
+                address,
+                hash,
+                front,
+                text: Text::Read(text),
+                start,
+                lines_before,
+                seen,
+            })
+        }
+        Err((line, problem)) => Err(SiteError::FrontMatter {
+            file,
+            line,
+            problem,
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -259,7 +369,14 @@ mod tests {
     #[test]
     fn a_fault_in_the_front_matter_names_file_and_line() {
         let text = "+++\ntitle = \"A\"\ndescription = \"B\"\ntitel = \"C\"\n+++\nText\n".to_owned();
-        let error = parse("content/a.md".to_owned(), "/a/".to_owned(), text, None).unwrap_err();
+        let error = parse(
+            "content/a.md".to_owned(),
+            "/a/".to_owned(),
+            text,
+            None,
+            None,
+        )
+        .unwrap_err();
         let message = error.to_string();
         assert!(message.starts_with("content/a.md:4:"), "{message}");
         assert!(message.contains("titel"), "{message}");
@@ -268,9 +385,16 @@ mod tests {
     #[test]
     fn lines_before_counts_the_front_matter() {
         let text = "+++\ntitle = \"A\"\ndate = 2025-01-01\n+++\nfirst line\n".to_owned();
-        let page = parse("content/a.md".to_owned(), "/a/".to_owned(), text, None).unwrap();
+        let page = parse(
+            "content/a.md".to_owned(),
+            "/a/".to_owned(),
+            text,
+            None,
+            None,
+        )
+        .unwrap();
         assert_eq!(page.lines_before, 4);
-        assert_eq!(page.markdown(), "first line\n");
+        assert_eq!(page.markdown().unwrap(), "first line\n");
         assert_eq!(page.line_of("date"), 3);
     }
 }

@@ -1,8 +1,10 @@
 //! Mermaid diagrams as inline SVG that follows the page's light and dark colours.
 //!
-//! The layout comes from `merman`; its colours and inline styles are taken off, because the site's
-//! stylesheet colours diagrams by class and the content security policy refuses inline styles.
+//! The layout comes from mermaid-cli where it is installed, and else from `merman`, which draws the same with the same
+//! names of classes. Colours and inline styles are taken off, because the site's stylesheet colours diagrams by class and the content security policy refuses inline styles.
 //! See docs/decisions/0004-diagrams.md.
+
+mod cli;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,9 +17,13 @@ use merman::{
 
 use crate::chart::escape;
 use crate::hash::short_hash;
+use cli::Cli;
 
 /// Part of every cache key: a new renderer or a new clean-up must not find old pictures.
-const RECIPE: &str = "merman 0.9.3, site 2";
+const RECIPE: &str = "merman 0.9.3, site 3";
+
+/// The same for drawings of mermaid-cli.
+const CLI_RECIPE: &str = "mermaid-cli, site 1";
 
 /// What is wrong with a diagram.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +38,7 @@ pub(crate) struct Fault {
 #[derive(Debug)]
 pub(crate) struct Painter {
     folder: PathBuf,
+    cli: Option<Cli>,
 }
 
 impl Painter {
@@ -39,25 +46,79 @@ impl Painter {
     pub(crate) fn new(cache: &Path) -> Self {
         Self {
             folder: cache.join("diagrams"),
+            cli: Cli::find(),
         }
+    }
+
+    /// Whether [`prepare`](Self::prepare) has something to draw with.
+    pub(crate) fn is_prepared_by_cli(&self) -> bool {
+        self.cli.is_some()
+    }
+
+    /// Draws all diagrams that were not drawn before, in one start of mermaid-cli.
+    ///
+    /// Those with a fault are passed over: drawing the page tells what is wrong, and where.
+    pub(crate) fn prepare(&self, sources: &[String]) -> Result<(), String> {
+        let Some(cli) = &self.cli else {
+            return Ok(());
+        };
+        let mut wanted = Vec::new();
+        for source in sources {
+            let kept = self.place(CLI_RECIPE, source);
+            let sound = Words::read(source)
+                .and_then(|words| lay_out(&words.diagram, "check").map(|_| words));
+            if let Ok(words) = sound
+                && !kept.exists()
+                && wanted.iter().all(|(other, _)| *other != source)
+            {
+                wanted.push((source, words));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let diagrams: Vec<String> = wanted.iter().map(|(_, w)| w.diagram.clone()).collect();
+        let drawn = cli.draw(&diagrams, &config())?;
+        for ((source, words), svg) in wanted.iter().zip(drawn) {
+            let id = Self::id(CLI_RECIPE, source);
+            let svg = svg.replace(cli::ID, &["d", &id].concat());
+            keep(&self.place(CLI_RECIPE, source), &clean(&svg, &id, words));
+        }
+        Ok(())
+    }
+
+    fn id(recipe: &str, source: &str) -> String {
+        short_hash([recipe, "\n", source].concat().as_bytes())
+    }
+
+    fn place(&self, recipe: &str, source: &str) -> PathBuf {
+        self.folder.join(Self::id(recipe, source) + ".svg")
     }
 
     /// The diagram as an accessible SVG element.
     pub(crate) fn draw(&self, source: &str) -> Result<String, Fault> {
-        let key = short_hash(format!("{RECIPE}\n{source}").as_bytes());
-        let kept = self.folder.join(format!("{key}.svg"));
-        if let Ok(svg) = std::fs::read_to_string(&kept) {
-            return Ok(svg);
+        let kept = self.place(RECIPE, source);
+        for path in [&self.place(CLI_RECIPE, source), &kept] {
+            if let Ok(svg) = std::fs::read_to_string(path) {
+                return Ok(svg);
+            }
         }
         let words = Words::read(source)?;
+        let key = Self::id(RECIPE, source);
         let svg = clean(&lay_out(&words.diagram, &key)?, &key, &words);
-        // The cache only saves time: a build on a read-only or full disk goes on without it.
-        let aside = kept.with_extension(format!("{}.part", std::process::id()));
-        let _ = std::fs::create_dir_all(&self.folder)
-            .and_then(|()| std::fs::write(&aside, &svg))
-            .and_then(|()| std::fs::rename(&aside, &kept));
+        keep(&kept, &svg);
         Ok(svg)
     }
+}
+
+/// Keeps a drawing. The cache only saves time: a build on a read-only or full disk goes on without it.
+fn keep(kept: &Path, svg: &str) {
+    let aside = kept.with_extension(format!("{}.part", std::process::id()));
+    let _ = kept
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(&aside, svg))
+        .and_then(|()| std::fs::rename(&aside, kept));
 }
 
 /// A fence, with its words for screen readers set apart.
@@ -103,19 +164,24 @@ impl Words {
     }
 }
 
-fn lay_out(diagram: &str, id: &str) -> Result<String, Fault> {
-    let fault = |problem: String| Fault {
-        line: None,
-        problem,
-    };
-    let config = MermaidConfig::from_value(serde_json::json!({
+/// What both renderers are told.
+fn config() -> serde_json::Value {
+    serde_json::json!({
         "theme": "base",
         "look": "classic",
         "layout": "dagre",
         "htmlLabels": false,
         "fontFamily": "Inter, system-ui, sans-serif",
         "flowchart": { "htmlLabels": false, "subGraphTitleMargin": { "top": 4, "bottom": 12 } },
-    }));
+    })
+}
+
+fn lay_out(diagram: &str, id: &str) -> Result<String, Fault> {
+    let fault = |problem: String| Fault {
+        line: None,
+        problem,
+    };
+    let config = MermaidConfig::from_value(config());
     let request = SvgRequest {
         options: SvgRenderOptions {
             diagram_id: Some(format!("d{id}")),
@@ -148,7 +214,15 @@ fn clean(svg: &str, id: &str, words: &Words) -> String {
         svg = without_attribute(&svg, attribute);
     }
     svg = left_titles(&svg);
-    let (width, height) = view_box(&svg);
+    let view_box = attribute(&svg, "viewBox").unwrap_or("0 0 0 0").to_owned();
+    let mut sides = view_box
+        .split(' ')
+        .skip(2)
+        .map(|n| n.parse().unwrap_or(0.0));
+    let (width, height): (f64, f64) = (
+        sides.next().unwrap_or_default(),
+        sides.next().unwrap_or_default(),
+    );
     let body = svg.find('>').map_or("", |end| svg[end + 1..].trim_start());
     let description = words
         .description
@@ -163,7 +237,7 @@ fn clean(svg: &str, id: &str, words: &Words) -> String {
     };
     format!(
         "<svg id=\"d{id}\" class=\"mermaid-drawing\" role=\"img\" aria-labelledby=\"d{id}-title\"{described} \
-         width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width} {height}\">\
+         width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"{view_box}\">\
          <title id=\"d{id}-title\">{}</title>{description}{}",
         escape(&words.title),
         body.trim_end()
@@ -190,14 +264,6 @@ fn without_attribute(svg: &str, name: &str) -> String {
     }
     out.push_str(rest);
     out
-}
-
-/// The width and height of the view box; the renderer always writes one that starts at 0 0.
-fn view_box(svg: &str) -> (f64, f64) {
-    let numbers = attribute(svg, "viewBox").unwrap_or_default();
-    let mut numbers = numbers.split(' ').skip(2).map(|n| n.parse().unwrap_or(0.0));
-    let width = numbers.next().unwrap_or(0.0);
-    (width, numbers.next().unwrap_or(0.0))
 }
 
 fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
@@ -248,7 +314,9 @@ mod tests {
 
     fn painter() -> (tempfile::TempDir, Painter) {
         let folder = tempfile::tempdir().unwrap();
-        let painter = Painter::new(folder.path());
+        let mut painter = Painter::new(folder.path());
+        // Also where mermaid-cli is installed, these are about the renderer inside.
+        painter.cli = None;
         (folder, painter)
     }
 
@@ -295,5 +363,29 @@ mod tests {
             let fault = painter.draw(source).unwrap_err();
             assert!(fault.problem.contains(expected), "{fault:?}");
         }
+    }
+
+    #[test]
+    fn mermaid_cli_draws_what_the_pages_take() {
+        let (_folder, mut painter) = painter();
+        painter.cli = Cli::find();
+        if painter.cli.is_none() {
+            println!("skipped: diagrams by mermaid-cli: mmdc is not installed");
+            return;
+        }
+        let bad = "accTitle: x\nflowchart TD\n a[open --> b\n".to_owned();
+        painter.prepare(&[FLOW.to_owned(), bad.clone()]).unwrap();
+        let svg = painter.draw(FLOW).unwrap();
+        let kept = std::fs::read_to_string(painter.place(CLI_RECIPE, FLOW)).unwrap();
+        assert_eq!(svg, kept);
+        assert!(
+            svg.contains(">A to B</title>") && svg.contains("Alpha"),
+            "{svg}"
+        );
+        assert!(!svg.contains(" style=") && !svg.contains("<style") && !svg.contains(cli::ID));
+        // Without mermaid-cli the kept drawing is still the one that is used.
+        painter.cli = None;
+        assert_eq!(painter.draw(FLOW).unwrap(), kept);
+        assert!(painter.draw(&bad).is_err());
     }
 }

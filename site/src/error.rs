@@ -53,7 +53,7 @@ pub enum SiteError {
         problem: String,
     },
     /// Links, anchors or assets that lead nowhere; one per line, each with file and line.
-    #[error("{} broken link(s):\n{}", .0.len(), .0.join("\n"))]
+    #[error("{} broken link(s):\n{}", .0.len(), first_lines(.0))]
     BrokenLinks(Vec<String>),
     /// Two pages want the same address.
     #[error("{address} is made twice: by {first} and by {second}. Rename one of them")]
@@ -97,6 +97,35 @@ pub enum SiteError {
         /// What the raster library said.
         source: geocrop_raster::RasterError,
     },
+    /// The installed mermaid-cli failed at diagrams that are sound.
+    #[error("{0}")]
+    MermaidCli(String),
+    /// A file of figures is not what its ending says.
+    #[error("{file}: {problem}")]
+    Data {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A page quotes figures that are not there.
+    #[error("{file}:{line}: {problem}")]
+    Quote {
+        /// The page.
+        file: String,
+        /// The line of its front matter that names the figures, or 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A preview card could not be drawn.
+    #[error("{address}: the preview card could not be drawn: {problem}")]
+    Card {
+        /// The card's address.
+        address: String,
+        /// What was wrong.
+        problem: String,
+    },
     /// The folder with the map's bundle is not what the bundler writes.
     #[error(
         "{path}: {expected} is missing. Build the map first: npm ci && npm run build in site/map"
@@ -120,5 +149,15 @@ impl SiteError {
             path,
             source,
         }
+    }
+}
+
+/// The first of many lines, and how many more there are: a wrong link in a template is wrong on every page.
+fn first_lines(lines: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = lines[..lines.len().min(SHOWN)].join("\n");
+    match lines.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}\nand {more} more"),
     }
 }

@@ -1,7 +1,8 @@
 //! Front matter: what a page says about itself, and the schema that it is held to.
 
 use geocrop_store::status::Part;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a page says about itself, between two `+++` lines, as TOML. Nothing else may stand there.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -33,6 +34,9 @@ pub(crate) struct FrontMatter {
     /// The picture of its preview cards, as an address on the site.
     #[serde(default)]
     pub(crate) image: Option<Address>,
+    /// Files of `content/data` that the page quotes, without ending: its text may then say `{{ data.name.key }}`.
+    #[serde(default)]
+    pub(crate) data: Vec<String>,
     /// Earlier addresses of the page, which lead here.
     #[serde(default)]
     pub(crate) aliases: Vec<Address>,
@@ -66,6 +70,8 @@ pub(crate) enum Template {
     Incident,
     /// The guide to the API, with its reference.
     Api,
+    /// The search.
+    Search,
 }
 
 impl Template {
@@ -79,21 +85,32 @@ impl Template {
             Self::Status => "status.html",
             Self::Incident => "incident.html",
             Self::Api => "api.html",
+            Self::Search => "search.html",
         }
     }
 }
 
 /// A day, as `2025-11-30`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(try_from = "WrittenDay")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Day(String);
 
-/// A day as TOML has it (bare) or as text, which is how the cache keeps it.
+/// A day as TOML has it, bare or as text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum WrittenDay {
     Bare(toml::value::Datetime),
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            Self::try_from(WrittenDay::deserialize(deserializer)?).map_err(D::Error::custom)
+        } else {
+            // The cache keeps days that were read before, in a form that does not tell what it holds.
+            String::deserialize(deserializer).map(Self)
+        }
+    }
 }
 
 impl TryFrom<WrittenDay> for Day {
@@ -208,7 +225,7 @@ mod tests {
     fn every_key_of_the_schema_is_read() {
         let text = "+++\ntitle = \"A\"\ndescription = \"B\"\norder = 3\nmenu = \"M\"\ntemplate = \"home\"\n\
                     section = \"S\"\ndate = 2025-01-31\nupdated = \"2025-02-28\"\nimage = \"/a.png\"\n\
-                    aliases = [\"/old/\", \"/older.html\"]\ndraft = true\n+++\nText\n";
+                    data = [\"performance\"]\naliases = [\"/old/\", \"/older.html\"]\ndraft = true\n+++\nText\n";
         let (front, markdown) = split(text).unwrap();
         assert_eq!(markdown, "Text\n");
         assert_eq!(front.template, Template::Home);
@@ -219,9 +236,9 @@ mod tests {
         );
         assert_eq!(front.aliases[1].as_str(), "/older.html");
         assert!(front.draft);
-        // The cache keeps it as JSON and must get the same back.
-        let kept = serde_json::to_string(&front).unwrap();
-        assert_eq!(serde_json::from_str::<FrontMatter>(&kept).unwrap(), front);
+        // The cache must give the same back.
+        let kept = postcard::to_allocvec(&front).unwrap();
+        assert_eq!(postcard::from_bytes::<FrontMatter>(&kept).unwrap(), front);
     }
 
     #[test]

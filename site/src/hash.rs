@@ -5,7 +5,6 @@ use sha2::{Digest as _, Sha256};
 
 /// A SHA-256, cut to the 16 bytes that no accident makes alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(into = "String", try_from = "String")]
 pub(crate) struct Digest([u8; 16]);
 
 /// The digest of `bytes`.
@@ -47,39 +46,9 @@ impl Digest {
     }
 }
 
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        hex(&digest.0)
-    }
-}
-
-impl TryFrom<String> for Digest {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let mut bytes = [0; 16];
-        let fault = || format!("{text} is no digest");
-        if text.len() != 32 || !text.is_ascii() {
-            return Err(fault());
-        }
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| fault())?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digests_survive_being_written() {
-        let digest = digest(b"geocrop");
-        let text = String::from(digest);
-        assert_eq!(Digest::try_from(text).unwrap(), digest);
-        assert!(Digest::try_from("no".to_owned()).is_err());
-    }
 
     #[test]
     fn where_parts_end_counts() {

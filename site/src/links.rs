@@ -63,27 +63,22 @@ fn tag_end(text: &str) -> usize {
     text.len()
 }
 
-fn attributes(tag: &str) -> Vec<(&str, &str, usize)> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(equals) = tag[from..].find("=\"") {
-        let name_end = from + equals;
-        let name_start = tag[..name_end]
-            .rfind(|c: char| c.is_whitespace())
-            .map_or(0, |at| at + 1);
-        let value_start = name_end + 2;
-        let Some(length) = tag[value_start..].find('"') else {
-            break;
-        };
-        let value = &tag[value_start..value_start + length];
-        found.push((
-            &tag[name_start..name_end],
-            value,
-            newlines(&tag[..name_start]),
-        ));
-        from = value_start + length + 1;
-    }
-    found
+/// Names and values of a tag's attributes, each with the lines of the tag before it.
+fn attributes(tag: &str) -> impl Iterator<Item = (&str, &str, usize)> {
+    let bytes = tag.as_bytes();
+    let (mut from, mut line) = (0, 0);
+    std::iter::from_fn(move || {
+        let quote = from + bytes[from..].iter().position(|b| *b == b'"')?;
+        let end = quote + 1 + bytes[quote + 1..].iter().position(|b| *b == b'"')?;
+        let before = tag[from..quote].strip_suffix('=')?;
+        let name = before
+            .rfind(|c: char| c.is_ascii_whitespace())
+            .map_or(before, |at| &before[at + 1..]);
+        let here = line + newlines(before);
+        line = here + newlines(&tag[quote..end]);
+        from = end + 1;
+        Some((name, &tag[quote + 1..end], here))
+    })
 }
 
 fn unescape(value: &str) -> String {
@@ -160,7 +155,7 @@ impl Targets<'_> {
 }
 
 /// The address that `link` means on the page at `base`.
-fn resolve(base: &str, link: &str) -> String {
+pub(crate) fn resolve(base: &str, link: &str) -> String {
     if link.is_empty() {
         return base.to_owned();
     }

@@ -238,7 +238,8 @@ pub(crate) fn rank(address: &str) -> u8 {
     let plain = compress::original(address);
     match plain {
         "/build.json" => 3,
-        "/index.html" | "/sitemap.xml" | "/feed.xml" | "/robots.txt" | "/map/layers.json" => 2,
+        "/index.html" | "/sitemap.xml" | "/feed.xml" | "/robots.txt" | "/map/layers.json"
+        | "/search/index.json" => 2,
         _ => u8::from(plain.rsplit_once('.').is_some_and(|(_, e)| e == "html")),
     }
 }

@@ -1,5 +1,8 @@
 //! The pages: what they share, their templates, and their security policy.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use rayon::prelude::*;
 use serde::Serialize;
 use tera::{Context, Tera};
@@ -7,9 +10,10 @@ use tera::{Context, Tera};
 use crate::api_guide::Reference;
 use crate::build::BuildOptions;
 use crate::bundle::{self, Bundle};
-use crate::cache::{KeptPage, Prior};
+use crate::cache::Prior;
+use crate::card::{Card, Motif};
 use crate::catalog::Catalog;
-use crate::content::Source;
+use crate::content::{Data, Source};
 use crate::diagram::Painter;
 use crate::error::SiteError;
 use crate::feeds;
@@ -18,13 +22,16 @@ use crate::hash::{Digest, of_parts};
 use crate::links::{self, Scan};
 use crate::markdown;
 use crate::output::Output;
+use crate::search::{self, Passage};
 use crate::status::{Incident, StatusPage};
 use crate::structured::{Subject, json_ld};
-use crate::view::{self, AreaPage, Card, Files, Hero};
+use crate::view::{self, AreaPage, Files, Hero, Picture};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
-const TEMPLATES: [(&str, &str); 11] = [
+const RELOAD: &str = include_str!("../assets/reload.js");
+const SEARCH: &str = include_str!("../assets/search.js");
+const TEMPLATES: [(&str, &str); 12] = [
     ("base.html", include_str!("../templates/base.html")),
     ("page.html", include_str!("../templates/page.html")),
     ("home.html", include_str!("../templates/home.html")),
@@ -36,6 +43,7 @@ const TEMPLATES: [(&str, &str); 11] = [
     ("incident.html", include_str!("../templates/incident.html")),
     ("api.html", include_str!("../templates/api.html")),
     ("fields.html", include_str!("../templates/fields.html")),
+    ("search.html", include_str!("../templates/search.html")),
 ];
 
 /// What every page shares.
@@ -47,6 +55,13 @@ pub(crate) struct Site {
     pub(crate) base_url: Option<String>,
     pub(crate) store_href: String,
     pub(crate) api_href: Option<String>,
+    /// The photographs beside the pages, by address.
+    photographs: BTreeMap<String, Picture>,
+    /// What the search page shows, where there is one.
+    search: Option<Search>,
+    /// Figures that pages quote.
+    data: BTreeMap<String, Data>,
+    content: PathBuf,
     templates: Tera,
 }
 
@@ -55,6 +70,10 @@ struct Frame {
     style: String,
     icon: String,
     nav: Vec<NavEntry>,
+    /// Whether there is a search page.
+    search: bool,
+    /// Address of the script that loads a page again when it was built again.
+    reload: Option<String>,
     /// Address of the STAC catalog, where there is one.
     catalog: Option<String>,
     store: String,
@@ -67,6 +86,43 @@ struct Frame {
 struct NavEntry {
     title: String,
     address: String,
+}
+
+/// What the search page shows.
+#[derive(Debug, Serialize)]
+struct Search {
+    script: String,
+    index: &'static str,
+    pages: Vec<SearchEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct SearchEntry {
+    title: String,
+    address: String,
+    description: String,
+}
+
+impl Search {
+    fn new(sources: &[Source], output: &mut Output) -> Result<Self, SiteError> {
+        let listed = sources.iter().filter(|source| {
+            source.address != "/404.html" && source.front.template != Template::Search
+        });
+        let mut pages: Vec<SearchEntry> = listed
+            .map(|source| SearchEntry {
+                title: source.front.title.clone(),
+                address: source.address.clone(),
+                description: source.front.description.clone(),
+            })
+            .collect();
+        // Sections after what they belong to: /areas/ before /areas/dam/.
+        pages.sort_by(|a, b| a.address.cmp(&b.address));
+        Ok(Self {
+            script: output.add_hashed("/", "search", "js", SEARCH.as_bytes().to_vec())?,
+            index: search::INDEX,
+            pages,
+        })
+    }
 }
 
 /// The page's own part of a template's context.
@@ -98,6 +154,12 @@ pub(crate) struct Page {
     pub(crate) key: Digest,
     /// Its links and anchors.
     pub(crate) scan: Scan,
+    /// Its name in search results.
+    pub(crate) title: String,
+    /// What it says, where the site has a search page.
+    pub(crate) passages: Vec<Passage>,
+    /// The picture that links to it are shown with.
+    pub(crate) card: Option<Card>,
 }
 
 /// What single pages show besides their text.
@@ -111,7 +173,7 @@ pub(crate) struct Extras {
 
 /// The parts of pages that come from the catalog.
 struct Shown {
-    cards: Vec<Card>,
+    cards: Vec<view::Card>,
     hero: Option<Hero>,
 }
 
@@ -121,6 +183,8 @@ impl Site {
         options: &BuildOptions,
         sources: &[Source],
         catalog: &Catalog,
+        photographs: BTreeMap<String, Picture>,
+        data: BTreeMap<String, Data>,
         output: &mut Output,
     ) -> Result<Self, SiteError> {
         let store_href = format!("{}/", options.store_href.trim_end_matches('/'));
@@ -142,16 +206,31 @@ impl Site {
             .as_deref()
             .map(|folder| bundle::add(folder, output))
             .transpose()?;
+        let search = sources
+            .iter()
+            .any(|source| source.front.template == Template::Search)
+            .then(|| Search::new(sources, output))
+            .transpose()?;
         let frame = Frame {
             style: output.add_hashed("/", "style", "css", STYLE.as_bytes().to_vec())?,
             icon: output.add_hashed("/", "icon", "svg", ICON.as_bytes().to_vec())?,
             nav,
+            search: search.is_some(),
+            reload: options
+                .reload
+                .then(|| output.add_hashed("/", "reload", "js", RELOAD.as_bytes().to_vec()))
+                .transpose()?,
             catalog: (!catalog.areas.is_empty()).then(|| format!("{store_href}catalog.json")),
             store: store_href.clone(),
             api: options.api_href.clone(),
             feed: (options.base_url.is_some() && feeds::has_feed(sources)).then_some(feeds::FEED),
         };
-        let frame_hash = of_parts(&[&json(&frame), &json(&bundle), &json(&options.base_url)]);
+        let frame_hash = of_parts(&[
+            &json(&frame),
+            &json(&bundle),
+            &json(&options.base_url),
+            &json(&photographs),
+        ]);
         let mut templates = Tera::new();
         templates
             .add_raw_templates(TEMPLATES)
@@ -166,8 +245,17 @@ impl Site {
                 .map(|url| url.trim_end_matches('/').to_owned()),
             store_href,
             api_href: options.api_href.clone(),
+            photographs,
+            search,
+            data,
+            content: options.content.clone(),
             templates,
         })
+    }
+
+    /// Whether pages can be searched.
+    pub(crate) fn has_search(&self) -> bool {
+        self.search.is_some()
     }
 
     /// Every Markdown page and every area's page; those that the earlier build made from the same are not made again.
@@ -192,11 +280,9 @@ impl Site {
             .map(|source| self.written(source, painter, &shown, extras, prior));
         let mapped = catalog.areas.par_iter().map(|(id, area)| {
             let view = view::area_page(id, area, files, &self.store_href);
-            let card = area
-                .layers
-                .first()
-                .and_then(|layer| files.pictures.get(&layer.key));
-            self.mapped(&view, card.map(|picture| picture.src.as_str()), prior)
+            let motif = view::area_motif(area, files);
+            let card = self.card(&view.address, &view.name, &view.description, motif);
+            self.mapped(&view, card, prior)
         });
         let mut pages: Vec<Page> = written.collect::<Result<_, _>>()?;
         pages.extend(mapped.collect::<Result<Vec<_>, _>>()?);
@@ -218,28 +304,47 @@ impl Site {
             Template::Status => json(&extras.status),
             Template::Incident => json(&extras.status_address),
             Template::Api => json(&extras.api),
+            Template::Search => json(&self.search),
             Template::Map | Template::Page => Vec::new(),
         };
-        let key = of_parts(&[self.frame_hash.bytes(), source.hash.bytes(), &data]);
-        Self::page(&source.address, &source.file, key, prior, || {
-            let picture = match (&front.image, front.template, &shown.hero) {
-                (Some(image), _, _) => Some(image.as_str()),
-                (None, Template::Home, Some(hero)) => Some(hero.picture()),
-                _ => None,
-            };
+        let quoted: Vec<u8> = front
+            .data
+            .iter()
+            .filter_map(|name| self.data.get(name))
+            .flat_map(|data| data.hash.bytes().to_vec())
+            .collect();
+        let key = of_parts(&[self.frame_hash.bytes(), source.hash.bytes(), &data, &quoted]);
+        let photograph = front.image.as_ref().and_then(|image| {
+            let picture = self.photographs.get(image.as_str())?;
+            let file = image.as_str().trim_start_matches('/');
+            Some((Motif::File(self.content.join(file)), picture.src.as_str()))
+        });
+        let motif = match (photograph, front.template, &shown.hero) {
+            (Some(photograph), _, _) => photograph,
+            (None, Template::Home, Some(hero)) => hero.motif(),
+            _ => (Motif::Fields, ""),
+        };
+        let card = self.card(&source.address, &front.title, &front.description, motif);
+        let names = (
+            source.address.as_str(),
+            front.title.as_str(),
+            source.file.as_str(),
+        );
+        self.page(names, key, prior, card, |card| {
             let subject = Subject::Written(front);
             let mut context = self.context(
                 &subject,
                 &front.title,
                 &front.description,
                 &source.address,
-                picture,
+                card,
             );
-            context.insert("body", &markdown::render(source, painter)?);
+            context.insert("body", &self.body(source, painter)?);
             match front.template {
                 Template::Home => {
                     context.insert("areas", &shown.cards);
                     context.insert("hero", &shown.hero);
+                    context.insert("live", &self.bundle.is_some());
                 }
                 Template::Areas => context.insert("areas", &shown.cards),
                 Template::Map => {
@@ -255,47 +360,96 @@ impl Site {
                     context.insert("status_address", &extras.status_address);
                 }
                 Template::Api => context.insert("reference", &extras.api),
+                Template::Search => context.insert("search", &self.search),
                 Template::Page => {}
             }
             self.render(front.template.file(), &context)
         })
     }
 
+    /// The page's text as HTML, with the figures it quotes.
+    fn body(&self, source: &Source, painter: &Painter) -> Result<String, SiteError> {
+        let text = source.markdown()?;
+        if source.front.data.is_empty() {
+            return markdown::render(source, &text, painter, &self.photographs);
+        }
+        let fault = |problem: String| SiteError::Quote {
+            file: source.file.clone(),
+            line: source.line_of("data"),
+            problem,
+        };
+        let mut quoted = BTreeMap::new();
+        for name in &source.front.data {
+            let data = self.data.get(name).ok_or_else(|| {
+                fault(format!(
+                    "there is no data/{name}.json and no data/{name}.toml"
+                ))
+            })?;
+            quoted.insert(name, &data.value);
+        }
+        let mut context = Context::new();
+        context.insert("data", &quoted);
+        let filled = Tera::default()
+            .render_str(&text, &context, false)
+            .map_err(|e| fault(causes(&e)))?;
+        markdown::render(source, &filled, painter, &self.photographs)
+    }
+
     fn mapped(
         &self,
         view: &AreaPage,
-        picture: Option<&str>,
+        card: Option<Card>,
         prior: &Prior,
     ) -> Result<Page, SiteError> {
-        let key = of_parts(&[self.frame_hash.bytes(), &json(view), &json(&picture)]);
-        Self::page(&view.address, "area.html", key, prior, || {
+        let key = of_parts(&[self.frame_hash.bytes(), &json(view)]);
+        let names = (view.address.as_str(), view.name.as_str(), "area.html");
+        self.page(names, key, prior, card, |card| {
             let (name, description) = (&view.name, &view.description);
-            let mut context =
-                self.context(&Subject::Area, name, description, &view.address, picture);
+            let mut context = self.context(&Subject::Area, name, description, &view.address, card);
             context.insert("area", view);
             self.render("area.html", &context)
         })
     }
 
-    /// The page made from `key`: as it stands, or else by `make`.
-    fn page(
+    /// The page's preview card, where the site has a public address; elsewhere nobody could fetch it.
+    fn card(
+        &self,
         address: &str,
-        made_by: &str,
+        title: &str,
+        description: &str,
+        (motif, tag): (Motif, &str),
+    ) -> Option<Card> {
+        self.base_url.as_ref()?;
+        Some(Card::new(address, title, description, motif, tag))
+    }
+
+    /// The page made from `key` and its card: as it stands, or else by `make`, which is given the card's address.
+    fn page(
+        &self,
+        (address, title, made_by): (&str, &str, &str),
         key: Digest,
         prior: &Prior,
-        make: impl FnOnce() -> Result<String, SiteError>,
+        card: Option<Card>,
+        make: impl FnOnce(Option<&str>) -> Result<String, SiteError>,
     ) -> Result<Page, SiteError> {
+        let shown = card.as_ref().map(|card| card.src.as_str());
+        let key = of_parts(&[key.bytes(), shown.unwrap_or_default().as_bytes()]);
         let file = if address.ends_with('/') {
             format!("{address}index.html")
         } else {
             address.to_owned()
         };
-        let (html, scan) = if let Some(KeptPage { scan, .. }) = prior.page(address, key, &file) {
-            (None, scan.clone())
+        let (html, scan, passages) = if let Some(kept) = prior.page(address, key, &file) {
+            (None, kept.scan.clone(), kept.passages.clone())
         } else {
-            let html = make()?;
+            let html = make(shown)?;
             let scan = links::scan(&html);
-            (Some(html), scan)
+            let passages = if self.search.is_some() {
+                search::passages(&html)
+            } else {
+                Vec::new()
+            };
+            (Some(html), scan, passages)
         };
         Ok(Page {
             address: address.to_owned(),
@@ -304,6 +458,9 @@ impl Site {
             made_by: made_by.to_owned(),
             key,
             scan,
+            title: title.to_owned(),
+            passages,
+            card,
         })
     }
 
@@ -339,11 +496,7 @@ impl Site {
                 .and_then(|front| front.updated.as_ref())
                 .map(Day::as_str),
             json_ld: base.map(|base| json_ld(subject, title, description, base, address)),
-            csp: self.policy(
-                self.bundle.is_some()
-                    && (address == "/map/"
-                        || front.is_some_and(|f| f.template == Template::Status)),
-            ),
+            csp: self.policy(subject, address),
         };
         let mut context = Context::new();
         context.insert("site", &self.frame);
@@ -351,11 +504,30 @@ impl Site {
         context
     }
 
-    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map and the status page alone.
-    fn policy(&self, scripted: bool) -> String {
+    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map, the search and the status
+    /// page alone.
+    fn policy(&self, subject: &Subject<'_>, address: &str) -> String {
         let common = "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'";
-        if !scripted {
-            return common.replace(" data: blob:", "");
+        let template = match subject {
+            Subject::Written(front) => front.template,
+            Subject::Area => Template::Page,
+        };
+        let scripted = address == "/map/" || template == Template::Status;
+        if !scripted || self.bundle.is_none() {
+            let mut policy = common.replace(" data: blob:", "");
+            match template {
+                Template::Search => {
+                    policy = policy.replace("form-action 'none'", "form-action 'self'");
+                    policy.push_str("; script-src 'self'; connect-src 'self'");
+                }
+                // The map in a frame.
+                Template::Home => policy.push_str("; frame-src 'self'"),
+                _ => {}
+            }
+            if self.frame.reload.is_some() && template != Template::Search {
+                policy.push_str("; script-src 'self'; connect-src 'self'");
+            }
+            return policy;
         }
         let mut hosts = String::from("'self'");
         for href in [Some(&self.store_href), self.api_href.as_ref()]
@@ -392,6 +564,14 @@ fn origin(href: &str) -> Option<&str> {
 }
 
 fn template_fault(template: &str, error: &tera::Error) -> SiteError {
+    SiteError::Template {
+        template: template.to_owned(),
+        problem: causes(error),
+    }
+}
+
+/// An error of a template with what lies behind it.
+fn causes(error: &tera::Error) -> String {
     use std::error::Error as _;
     let mut problem = error.to_string();
     let mut cause = error.source();
@@ -399,10 +579,7 @@ fn template_fault(template: &str, error: &tera::Error) -> SiteError {
         problem = format!("{problem}: {inner}");
         cause = inner.source();
     }
-    SiteError::Template {
-        template: template.to_owned(),
-        problem,
-    }
+    problem
 }
 
 #[cfg(test)]

@@ -12,14 +12,15 @@ use crate::stored::Stored;
 
 /// File systems keep times in ticks of a few milliseconds: what was written so shortly before a build may be written
 /// again in the same tick, and look the same.
-const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 
-/// The program that builds: its version and its file, so that one compiled anew trusts nothing of the old one.
-pub(crate) fn program() -> Digest {
+/// The program that builds: its version and its file, so that one compiled anew trusts nothing of the old one; and
+/// whether diagrams are drawn by another program (`cli`).
+pub(crate) fn program(cli: bool) -> Digest {
     let file = std::env::current_exe()
         .and_then(std::fs::metadata)
         .map_or((0, 0), |meta| (meta.len(), nanoseconds(meta.modified())));
-    digest(format!("{} {file:?}", env!("CARGO_PKG_VERSION")).as_bytes())
+    digest(format!("{} {file:?} {cli}", env!("CARGO_PKG_VERSION")).as_bytes())
 }
 
 /// The stamp of all inputs, or `None` where one of them is too new to be relied on. `began` is when the build did.

@@ -8,14 +8,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::card::Motif;
 use crate::catalog::{self, Area, Kind, Layer};
 use crate::format;
+use crate::picture;
 use history::Group;
 
 /// The picture of a map.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Picture {
+    /// The address of its largest size.
     pub(crate) src: String,
+    /// All sizes as the attribute `srcset` wants them; empty where there is one.
+    pub(crate) srcset: String,
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) alt: String,
@@ -45,13 +50,31 @@ pub(crate) struct Hero {
     synthetic: bool,
     legend: Vec<LegendEntry>,
     picture: Picture,
+    /// The map's page, showing this layer.
+    map_link: String,
+    /// The map in the store.
+    #[serde(skip)]
+    map: Option<String>,
 }
 
 impl Hero {
-    /// The address of its picture.
-    pub(crate) fn picture(&self) -> &str {
-        &self.picture.src
+    /// The map that it shows, for cards.
+    pub(crate) fn motif(&self) -> (Motif, &str) {
+        (motif(self.map.clone()), &self.picture.src)
     }
+}
+
+fn motif(map: Option<String>) -> Motif {
+    map.map_or(Motif::Fields, Motif::Map)
+}
+
+/// The map of an area, for its card: that of its first layer.
+pub(crate) fn area_motif<'a>(area: &Area, files: &'a Files) -> (Motif, &'a str) {
+    let first = area.layers.first();
+    let picture = first.and_then(|layer| files.pictures.get(&layer.key));
+    picture.map_or((Motif::Fields, ""), |picture| {
+        (motif(first.and_then(picture::map_of)), &picture.src)
+    })
 }
 
 /// An area's own page.
@@ -78,6 +101,18 @@ pub(crate) struct Files {
     pub(crate) pictures: BTreeMap<String, Picture>,
     /// Sizes in bytes of the store's files that are there.
     pub(crate) sizes: BTreeMap<String, u64>,
+    /// Where the site is seen, without a closing slash.
+    pub(crate) base_url: Option<String>,
+}
+
+impl Files {
+    /// The whole address of a path on the site, as far as it is known.
+    pub(crate) fn public_address(&self, href: &str) -> String {
+        match &self.base_url {
+            Some(base) if href.starts_with('/') => format!("{base}{href}"),
+            _ => href.to_owned(),
+        }
+    }
 }
 
 /// The address of an area's page.
@@ -160,6 +195,8 @@ pub(crate) fn hero(catalog: &catalog::Catalog, files: &Files) -> Option<Hero> {
             Vec::new()
         },
         picture: files.pictures.get(&layer.key)?.clone(),
+        map_link: format!("/map/#layer={}", layer_name(layer)),
+        map: picture::map_of(layer),
     })
 }
 

@@ -61,7 +61,7 @@ fn the_project_s_guide_tells_of_every_operation_and_answer() {
         "no history"
     );
     // The document itself can be fetched from the site.
-    assert!(folder.path().join("out/data/openapi.json").exists());
+    assert!(folder.path().join("out/openapi.json").exists());
     assert!(!html.contains("style=\"") && !html.contains("<script"));
 }
 
@@ -79,7 +79,7 @@ fn a_guide_without_its_description_names_the_missing_file() {
 
     std::fs::write(content.join("data/openapi.json"), "{").unwrap();
     let message = build(&options).unwrap_err().to_string();
-    assert!(message.contains("geocrop api openapi"), "{message}");
+    assert!(message.contains("openapi.json"), "{message}");
 
     // A changed description makes the page anew.
     let document = |summary: &str| {

@@ -264,7 +264,11 @@ fn several_years_of_a_layer_stand_side_by_side_and_the_earlier_ones_are_folded()
     assert!(at("id=\"cropland-2020\"") < at("id=\"cropland-2019\""));
     at("<td class=\"number\">5.0</td><td class=\"number\">6.5</td><td class=\"number\">7.7</td>");
     at("<dt>Thin evidence</dt><dd>10.0 %</dd>");
-    assert_eq!(html.matches("<summary>").count(), 4);
+    at("<td class=\"number change\">+2.7</td><td class=\"number change\">+53.6 %</td>");
+    at("id=\"cropland-2021-lines-title\">Hectares of each class of Cropland, 2019 to 2021<");
+    at("enter <code>/store/layers/cropland/2021/valley.tif</code> with this site");
+    // Three of scenes, three of QGIS, and the fold.
+    assert_eq!(html.matches("<summary>").count(), 7);
 }
 
 #[test]
@@ -486,8 +490,68 @@ fn with_a_public_address_pages_have_canonical_links_and_cards() {
     let html = site.read("out/areas/valley/index.html");
     assert!(html.contains("rel=\"canonical\" href=\"https://maps.example.org/areas/valley/\""));
     assert!(
-        html.contains("property=\"og:image\" content=\"https://maps.example.org/pictures/valley-")
+        html.contains(
+            "property=\"og:image\" content=\"https://maps.example.org/cards/areas-valley."
+        )
     );
+    let cards = |site: &Site| -> Vec<String> {
+        site.files()
+            .into_keys()
+            .map(|path| path.to_string_lossy().into_owned())
+            .filter(|path| path.contains("cards/"))
+            .collect()
+    };
+    let first = cards(&site);
+    assert_eq!(first.len(), 5, "{first:?}");
+    // Another title is another card; the others stand.
+    site.write(
+        "content/about.md",
+        &page("Something else", "", "## The parts\n\nText."),
+    );
+    assert_eq!(build(&options).unwrap().rendered, 1);
+    let second = cards(&site);
+    assert_eq!(second.len(), 5);
+    assert_eq!(second.iter().filter(|name| first.contains(name)).count(), 4);
+}
+
+#[test]
+fn photographs_come_in_the_sizes_of_screens() {
+    let site = Site::new();
+    let file = std::fs::File::create(site.path("content/dam.png")).unwrap();
+    let mut encoder = png::Encoder::new(file, 800, 50);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().unwrap();
+    let pixels: Vec<u8> = (0..40_000_u32).map(|at| (at % 800 / 4) as u8).collect();
+    writer.write_image_data(&pixels).unwrap();
+    writer.finish().unwrap();
+    site.write(
+        "content/water.md",
+        &page("Water", "", "![The \"big\" dam](/dam.png)"),
+    );
+    site.build().unwrap();
+    let html = site.read("out/water/index.html");
+    let img = &html[html.find("<img").unwrap()..];
+    let img = &img[..img.find('>').unwrap()];
+    for part in [
+        "src=\"/pictures/dam-800.",
+        "/pictures/dam-320.",
+        " 320w, ",
+        " 640w, ",
+        " 800w\"",
+        "width=\"800\" height=\"50\"",
+        "alt=\"The \u{201c}big\u{201d} dam\"",
+    ] {
+        assert!(img.contains(part), "{part}: {img}");
+    }
+    // Made once: the next build, of another page, keeps them.
+    site.write(
+        "content/about.md",
+        &page("About", "", "## The parts\n\nNew text."),
+    );
+    assert_eq!(site.build().unwrap().changed, 1);
+    assert!(site.path("out/dam.png").exists());
+    site.write("content/dam.png", "no picture");
+    assert!(site.fault().contains("dam.png"));
 }
 
 #[test]

@@ -102,6 +102,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         cache: cache_dir().join("site"),
         drafts: false,
         measured: None,
+        reload: false,
     })?;
 
     let login = user::demo_login(&folders.state())?;

@@ -1,6 +1,8 @@
 //! `geocrop site build|serve|publish`.
 
-use anyhow::Result;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
 use chrono::Utc;
 use geocrop_site::status::{Measurements, measure};
 use geocrop_site::{BuildOptions, Publication};
@@ -24,6 +26,7 @@ pub(crate) fn build(args: &SiteBuild, mut config: Config) -> Result<()> {
         cache: cache_dir().join("site"),
         drafts: args.drafts,
         measured: measured(&config),
+        reload: false,
     };
     build_with(&options)
 }
@@ -67,13 +70,79 @@ pub(crate) fn build_with(options: &BuildOptions) -> Result<()> {
     }
 }
 
+/// Serves a built site, or builds one and keeps it up to date with what is written.
 pub(crate) fn serve(args: &SiteServe, mut config: Config) -> Result<()> {
     config.flag("store", args.store.as_ref());
-    progress::line(&format!(
-        "the site is on http://{}/ (Ctrl-C ends)",
-        args.address
-    ));
-    super::api::serve_files(args.address, args.site.clone(), config.get("store"))
+    let announce = || {
+        progress::line(&format!(
+            "the site is on http://{}/ (Ctrl-C ends)",
+            args.address
+        ));
+    };
+    let Some(site) = &args.site else {
+        let options = watched(args, &config)?;
+        build_with(&options)?;
+        // The thread ends with the process.
+        let out = options.out.clone();
+        std::thread::spawn(move || watch(&options));
+        announce();
+        return super::api::serve_files(args.address, out, config.get("store"));
+    };
+    announce();
+    super::api::serve_files(args.address, site.clone(), config.get("store"))
+}
+
+/// What `serve` builds: drafts too, into a folder of its own, with pages that load themselves again.
+fn watched(args: &SiteServe, config: &Config) -> Result<BuildOptions> {
+    let content = std::fs::canonicalize(&args.content).with_context(|| {
+        format!(
+            "{}: there are no pages to build; name their folder with --content, or a built site with --site",
+            args.content.display()
+        )
+    })?;
+    let name = content.to_string_lossy().replace(['/', '\\'], "-");
+    let mut options = BuildOptions::new(
+        content,
+        config.get("store"),
+        cache_dir().join("site-serve").join(name.trim_matches('-')),
+        cache_dir().join("site"),
+    );
+    options.map_bundle.clone_from(&args.map_bundle);
+    options.drafts = true;
+    options.reload = true;
+    std::fs::create_dir_all(cache_dir().join("site-serve"))?;
+    Ok(options)
+}
+
+/// Builds again and again; a build with nothing to do takes some milliseconds, so looking is building.
+fn watch(options: &BuildOptions) {
+    let mut said = String::new();
+    loop {
+        let began = Instant::now();
+        let now = match geocrop_site::build(options) {
+            Ok(report) if report.changed > 0 => {
+                progress::line(&format!(
+                    "built again: {} pages made, {} files changed, {:.0} ms",
+                    report.rendered,
+                    report.changed,
+                    1000.0 * report.seconds
+                ));
+                String::new()
+            }
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        if now != said {
+            if now.is_empty() {
+                progress::line("the pages are in order again");
+            } else {
+                progress::print_error(&format!("{now}\nThe site stays as it was."));
+            }
+            said = now;
+        }
+        // At most a tenth of one core, also where the store is far away.
+        std::thread::sleep((10 * began.elapsed()).max(Duration::from_millis(200)));
+    }
 }
 
 /// Puts a built site into the store, or tells what that would do.

@@ -3,7 +3,7 @@
 //! Everything that touches a raster file goes through this crate: grids and windows ([`Grid`], [`Window`]),
 //! areas of interest ([`Aoi`]), reading and warping ([`RasterReader`]), Cloud Optimized GeoTIFF files
 //! ([`BlockWriter`]),
-//! map tiles ([`write_pmtiles`]) and pictures ([`picture_png`]). GDAL does the work underneath; above, everyone sees
+//! map tiles ([`write_pmtiles`]) and pictures ([`picture`]). GDAL does the work underneath; above, everyone sees
 //! plain arrays. The crate knows no models, no recipes and no web server.
 //!
 //! Conventions: arrays are `[row, column]` with row 0 in the north, windows count pixels from the top-left corner,
@@ -37,7 +37,7 @@ pub use crs::{Crs, Projection};
 pub use error::{RasterError, Result};
 pub use grid::{Bounds, Grid, Window};
 pub use mosaic::write_vrt;
-pub use picture::picture_png;
+pub use picture::{Picture, picture};
 pub use plain::{PlainSample, write_plain};
 pub use read::{BandInfo, RasterInfo, RasterReader, Resampling, Stored};
 pub use setup::configure;

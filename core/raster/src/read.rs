@@ -280,19 +280,39 @@ impl Location {
 
 /// Opens a local GeoTIFF, or one of its overviews (0 is the first below full size).
 pub(crate) fn open_file(path: &Path, overview: Option<usize>) -> Result<Dataset> {
-    setup::ready();
     let level = overview.map(|level| format!("OVERVIEW_LEVEL={level}"));
     let options: Vec<&str> = level.iter().map(String::as_str).collect();
+    open_local(path, &options, &MAPS)
+}
+
+/// Opens a local map or photograph.
+pub(crate) fn open_picture(path: &Path) -> Result<Dataset> {
+    open_local(path, &[], &PICTURES)
+}
+
+fn open_local(path: &Path, options: &[&str], drivers: &[&str]) -> Result<Dataset> {
+    setup::ready();
     let shown = path.display().to_string();
     let location = Location {
         gdal_path: shown.clone(),
         shown,
         local: Some(path.to_owned()),
     };
-    open_dataset(&location, path, &options)
+    open_dataset(&location, path, options, drivers)
 }
 
-fn open_dataset(location: &Location, path: &Path, options: &[&str]) -> Result<Dataset> {
+/// Nothing but GeoTIFF: an address must not be able to start one of GDAL's 200 other readers.
+const MAPS: [&str; 1] = ["GTiff"];
+
+/// What is put on pages is on this machine, and may be a photograph.
+const PICTURES: [&str; 4] = ["GTiff", "PNG", "JPEG", "WEBP"];
+
+fn open_dataset(
+    location: &Location,
+    path: &Path,
+    options: &[&str],
+    drivers: &[&str],
+) -> Result<Dataset> {
     if let Some(local) = &location.local
         && let Err(error) = std::fs::metadata(local)
     {
@@ -309,8 +329,7 @@ fn open_dataset(location: &Location, path: &Path, options: &[&str]) -> Result<Da
                 open_flags: GdalOpenFlags::GDAL_OF_RASTER
                     | GdalOpenFlags::GDAL_OF_READONLY
                     | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR,
-                // Nothing but GeoTIFF: an address must not be able to start one of GDAL's 200 other readers.
-                allowed_drivers: Some(&["GTiff"]),
+                allowed_drivers: Some(drivers),
                 open_options: Some(options),
                 sibling_files: None,
             },
@@ -382,7 +401,7 @@ struct OpenRaster {
 impl OpenRaster {
     fn open(location: Location) -> Result<Self> {
         setup::ready();
-        let dataset = open_dataset(&location, Path::new(&location.gdal_path), &[])?;
+        let dataset = open_dataset(&location, Path::new(&location.gdal_path), &[], &MAPS)?;
         let missing = |what| RasterError::NotGeoreferenced {
             location: location.shown.clone(),
             what,

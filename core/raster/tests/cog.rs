@@ -8,8 +8,7 @@ use std::path::Path;
 use common::{COLORS, class_spec, classes, grid, listing, noise, write_cog};
 use gdal::{Dataset, Metadata};
 use geocrop_raster::{
-    BlockWriter, CogSpec, Overviews, RasterError, Window, histogram, picture_png, sample,
-    write_pmtiles,
+    BlockWriter, CogSpec, Overviews, RasterError, Window, histogram, picture, sample, write_pmtiles,
 };
 use ndarray::{Array2, s};
 
@@ -341,7 +340,7 @@ fn bands_of_data_have_names_and_are_no_picture() {
             let read = band.read_band_as::<u8>().unwrap();
             assert_eq!(read.data(), expected.as_slice().unwrap());
         }
-        assert!(picture_png(&path, 100).is_err());
+        assert!(picture(&path, 100).is_err());
     }
 }
 
@@ -491,20 +490,6 @@ fn a_value_is_looked_up_by_longitude_and_latitude() {
     assert_eq!(sample(&path, 0.0, 90.0).unwrap(), None);
 }
 
-fn decoded(png: &[u8]) -> (usize, usize, Vec<u8>, usize) {
-    let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
-    decoder.set_transformations(png::Transformations::EXPAND);
-    let mut reader = decoder.read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-    let info = reader.next_frame(&mut pixels).unwrap();
-    (
-        info.width as usize,
-        info.height as usize,
-        pixels,
-        info.color_type.samples(),
-    )
-}
-
 #[test]
 fn a_picture_has_the_palette_and_transparent_nodata() {
     let folder = tempfile::tempdir().unwrap();
@@ -516,16 +501,29 @@ fn a_picture_has_the_palette_and_transparent_nodata() {
         &class_spec(),
         std::slice::from_ref(&pixels),
     );
-    let (width, height, drawn, samples) = decoded(&picture_png(&path, 2000).unwrap());
-    assert_eq!((width, height, samples), (1500, 1100, 4));
-    for (value, color) in pixels.iter().zip(drawn.chunks_exact(4)) {
+    let drawn = picture(&path, 2000).unwrap();
+    assert_eq!(
+        (drawn.width, drawn.height, drawn.classes),
+        (1500, 1100, true)
+    );
+    for (value, color) in pixels.iter().zip(drawn.rgba.chunks_exact(4)) {
         match COLORS.iter().find(|(class, _)| class == value) {
             Some((_, rgb)) => assert_eq!((&color[..3], color[3]), (&rgb[..], 255)),
             None => assert_eq!(color[3], 0),
         }
     }
-    let (width, height, ..) = decoded(&picture_png(&path, 300).unwrap());
-    assert_eq!((width, height), (300, 220));
+    let small = picture(&path, 300).unwrap();
+    assert_eq!((small.width, small.height), (300, 220));
+    let file = folder.path().join("map.webp");
+    std::fs::write(&file, drawn.webp().unwrap()).unwrap();
+    let read = picture(&file, 2000).unwrap();
+    assert!(
+        read.rgba
+            .chunks_exact(4)
+            .zip(drawn.rgba.chunks_exact(4))
+            .all(|(a, b)| a == b || (a[3] == 0 && b[3] == 0)),
+        "classes keep their colours"
+    );
     let empty = write_cog(
         folder.path(),
         "empty.tif",
@@ -533,9 +531,10 @@ fn a_picture_has_the_palette_and_transparent_nodata() {
         &class_spec(),
         &[Array2::from_elem((20, 40), 255)],
     );
-    let (width, height, drawn, _) = decoded(&picture_png(&empty, 300).unwrap());
-    assert_eq!((width, height), (40, 20));
-    assert!(drawn.chunks_exact(2).all(|pixel| pixel[1] == 0));
+    let drawn = picture(&empty, 300).unwrap();
+    assert_eq!((drawn.width, drawn.height), (40, 20));
+    assert!(drawn.rgba.chunks_exact(4).all(|pixel| pixel[3] == 0));
+    assert!(!drawn.webp().unwrap().is_empty());
 }
 
 #[test]
@@ -554,10 +553,21 @@ fn a_picture_in_colour_is_shown_as_it_is() {
         )
     });
     let path = write_cog(folder.path(), "rgb.tif", &grid(600, 600), &spec, &bands);
-    let (width, _, drawn, samples) = decoded(&picture_png(&path, 100).unwrap());
-    assert_eq!((width, samples), (100, 4));
-    assert_eq!(drawn[3], 0);
-    assert_eq!(drawn[99 * 4..100 * 4], [9, 49, 89, 255]);
+    let drawn = picture(&path, 100).unwrap();
+    assert_eq!((drawn.width, drawn.classes), (100, false));
+    assert_eq!(drawn.rgba[3], 0);
+    assert_eq!(drawn.rgba[99 * 4..100 * 4], [9, 49, 89, 255]);
+    // The other way, losses are small.
+    let file = folder.path().join("rgb.webp");
+    std::fs::write(&file, drawn.webp().unwrap()).unwrap();
+    let read = picture(&file, 100).unwrap();
+    let last = &read.rgba[99 * 4..100 * 4];
+    assert!(
+        last.iter()
+            .zip([9, 49, 89, 255])
+            .all(|(a, b)| a.abs_diff(b) < 12),
+        "{last:?}"
+    );
 }
 
 #[test]
@@ -572,7 +582,7 @@ fn what_cannot_be_drawn_says_why() {
         None,
     )
     .unwrap();
-    let message = picture_png(&path, 100).unwrap_err().to_string();
+    let message = picture(&path, 100).unwrap_err().to_string();
     assert!(
         message.contains("UInt16") && message.contains("dn.tif"),
         "{message}"

@@ -19,6 +19,8 @@ import { TOWNS } from "./towns";
 import { Years } from "./years";
 import "./map.css";
 
+if (window.self !== window.top) document.body.classList.add("embedded");
+
 // Zimbabwe, where an empty store opens.
 const HOME: Bounds = [25.2, -22.5, 33.1, -15.6];
 /** What is shown first, where it is there: the baseline that covers all years. */

@@ -22,6 +22,8 @@ pub(super) struct Group {
 #[derive(Debug, Serialize)]
 struct History {
     legend: Vec<LegendEntry>,
+    /// Hectares through the years.
+    chart: String,
     /// Oldest first.
     years: Vec<Year>,
     rows: Vec<Row>,
@@ -39,6 +41,9 @@ struct Row {
     title: String,
     color: String,
     hectares: Vec<String>,
+    /// From the first year to the last, in hectares and per cent of the first.
+    change: String,
+    change_percent: String,
 }
 
 /// Puts the layers of one recipe together; `layers` has them next to each other, the newest first.
@@ -69,6 +74,26 @@ fn span(layers: &[Layer]) -> String {
 
 fn of(layer: &Layer, value: i64) -> Option<&ClassArea> {
     layer.stats.classes.iter().find(|c| c.value == value)
+}
+
+/// A change in hectares and per cent, with its sign; shares of next to nothing are not told.
+fn change(from: f64, to: f64) -> (String, String) {
+    let sign = |value: f64| match value {
+        v if v > 0.0 => "+",
+        v if v < 0.0 => "−",
+        _ => "±",
+    };
+    let hectares = to - from;
+    let percent = if from >= 1.0 {
+        let share = 100.0 * hectares / from;
+        format!("{}{}", sign(share), format::percent(share.abs()))
+    } else {
+        "–".to_owned()
+    };
+    (
+        format!("{}{}", sign(hectares), format::hectares(hectares.abs())),
+        percent,
+    )
 }
 
 fn history(layers: &[Layer]) -> Option<History> {
@@ -108,15 +133,64 @@ fn history(layers: &[Layer]) -> Option<History> {
         let cell = |layer| {
             of(layer, class.value).map_or_else(|| "–".to_owned(), |c| format::hectares(c.hectares))
         };
+        let ends = [layers.last(), layers.first()]
+            .map(|layer| layer.and_then(|layer| of(layer, class.value)));
+        let (change, change_percent) = match ends {
+            [Some(first), Some(last)] => change(first.hectares, last.hectares),
+            _ => ("–".to_owned(), "–".to_owned()),
+        };
         Row {
             title,
             color,
             hectares: layers.iter().rev().map(cell).collect(),
+            change,
+            change_percent,
         }
     });
+    let periods: Vec<&str> = layers
+        .iter()
+        .rev()
+        .map(|layer| layer.properties.period.as_str())
+        .collect();
+    let lines: Vec<chart::Line> = classes
+        .iter()
+        .map(|class| {
+            let LegendEntry { title, color } = named(class);
+            let hectares = |layer| of(layer, class.value).map(|c| c.hectares);
+            chart::Line {
+                title,
+                color,
+                hectares: layers.iter().rev().map(hectares).collect(),
+            }
+        })
+        .collect();
+    let id = format!("{}-lines", newest.anchor());
+    let title = format!(
+        "Hectares of each class of {}, {}",
+        newest.recipe_title,
+        span(layers)
+    );
     Some(History {
         legend: classes.iter().map(|class| named(class)).collect(),
+        chart: chart::lines(&id, &title, &periods, &lines),
         years: years.collect(),
         rows: rows.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_have_their_sign() {
+        let text = |from, to| {
+            let (hectares, percent) = change(from, to);
+            format!("{hectares} ha, {percent}")
+        };
+        assert_eq!(text(200.0, 300.0), "+100 ha, +50.0 %");
+        assert_eq!(text(200.0, 150.0), "−50.0 ha, −25.0 %");
+        assert_eq!(text(0.0, 300.0), "+300 ha, –");
+        assert_eq!(text(200.0, 200.0), "±0.0 ha, ±0.0 %");
+    }
 }

@@ -26,6 +26,8 @@ pub(super) struct LayerView {
     rows: Vec<Row>,
     accuracy: Option<Accuracy>,
     downloads: Vec<Download>,
+    /// Address of the map for programs that read it in place.
+    qgis: Option<String>,
     made: Vec<Fact>,
     scene_count: String,
     scenes: Vec<SceneRow>,
@@ -88,6 +90,9 @@ pub(super) fn view(layer: &Layer, files: &Files, store_href: &str) -> LayerView 
         rows,
         accuracy: layer.stats.reference.as_ref().map(record::accuracy),
         downloads: downloads(layer, files, store_href),
+        qgis: layer
+            .asset_key("map")
+            .map(|key| files.public_address(&format!("{store_href}{key}"))),
         made: record::made(layer),
         scene_count: format::plural(p.scenes.len(), "scene"),
         scenes: p.scenes.iter().map(record::scene_row).collect(),

@@ -1,6 +1,9 @@
 //! Code with its words marked by class, so that the stylesheet colours it for light and dark.
 //!
-//! Sublime's grammars tell hundreds of scopes apart; a reader needs a handful.
+//! Two ways lead to the same classes: a small lexer for the languages that the pages are full of, and Sublime's grammars,
+//! which know two hundred languages and are slow, for all others.
+
+mod lexer;
 
 use std::sync::LazyLock;
 
@@ -47,6 +50,11 @@ static HIGHLIGHTER: LazyLock<Highlighter> = LazyLock::new(|| Highlighter {
 pub(crate) fn highlight(language: &str, code: &str) -> Option<String> {
     if matches!(language, "" | "text" | "txt" | "plain") {
         return None;
+    }
+    if let Some(lexer) = lexer::find(language) {
+        let mut marked = Marked::default();
+        lexer.run(code, |class, text| marked.push(class, text));
+        return Some(marked.finish());
     }
     let known = &*HIGHLIGHTER;
     let syntax = known.syntaxes.find_syntax_by_token(language)?;
@@ -145,8 +153,20 @@ mod tests {
     #[test]
     fn the_languages_of_the_pages_are_known() {
         for language in [
-            "sh", "bash", "rust", "toml", "json", "yaml", "sql", "python", "hcl", "ts", "html",
+            "sh",
+            "bash",
+            "rust",
+            "toml",
+            "json",
+            "yaml",
+            "sql",
+            "python",
+            "hcl",
+            "ts",
+            "html",
             "diff",
+            "dockerfile",
+            "ini",
         ] {
             assert!(highlight(language, "a = 1\n").is_some(), "{language}");
         }
@@ -154,8 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn other_languages_are_read_by_their_grammars() {
+        let html = highlight("hcl", "# why\nname = \"b\"\n").unwrap();
+        assert!(html.contains("<span class=\"hl-c\"># why</span>"), "{html}");
+        assert!(
+            html.contains("<span class=\"hl-s\">&quot;b&quot;</span>"),
+            "{html}"
+        );
+    }
+
+    #[test]
     fn every_class_has_a_colour() {
-        let style = include_str!("../assets/style.css");
+        let style = include_str!("../../assets/style.css");
         for (scope, class) in CLASSES {
             assert!(
                 class.is_empty() || style.contains(&format!(".{class}")),

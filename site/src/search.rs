@@ -1,0 +1,167 @@
+//! The search index: what every page says, cut at its headings.
+//!
+//! One file that the search page fetches when somebody types. For some hundred pages that is smaller than a search
+//! engine's program; docs/decisions/0015-search.md says why there is none.
+
+use serde::{Deserialize, Serialize};
+
+/// Where the index is.
+pub(crate) const INDEX: &str = "/search/index.json";
+
+/// What a page says between two headings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Passage {
+    /// The heading's anchor; none before the first.
+    id: String,
+    heading: String,
+    text: String,
+}
+
+/// Elements whose text says nothing on its own: pictures, numbers in tables, lists of links.
+const SILENT: [&str; 6] = ["svg", "table", "nav", "script", "noscript", "dl"];
+
+/// The page's passages, from its finished HTML.
+///
+/// The pages are our own output: elements that are opened are closed, so no HTML parser is needed.
+pub(crate) fn passages(html: &str) -> Vec<Passage> {
+    let Some(main) = html.find("<main") else {
+        return Vec::new();
+    };
+    let end = html.find("</main>").unwrap_or(html.len());
+    let mut found = vec![Passage {
+        id: String::new(),
+        heading: String::new(),
+        text: String::new(),
+    }];
+    let (mut rest, mut silent, mut heading) = (&html[main..end], None::<(&str, usize)>, false);
+    while let Some(open) = rest.find('<') {
+        let (text, tag) = rest.split_at(open);
+        if silent.is_none()
+            && let Some(last) = found.last_mut()
+        {
+            let part = if heading {
+                &mut last.heading
+            } else {
+                &mut last.text
+            };
+            push(part, text);
+        }
+        let close = tag.find('>').map_or(tag.len(), |at| at + 1);
+        let (tag, after) = tag.split_at(close);
+        rest = after;
+        let name = tag
+            .trim_start_matches(['<', '/'])
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or_default();
+        let ends = tag.starts_with("</");
+        match &mut silent {
+            Some((of, depth)) if *of == name => {
+                *depth = if ends { *depth - 1 } else { *depth + 1 };
+                if *depth == 0 {
+                    silent = None;
+                }
+            }
+            Some(_) => {}
+            None if !ends && SILENT.contains(&name) => silent = Some((name, 1)),
+            None if matches!(name, "h1" | "h2" | "h3") => {
+                heading = !ends && name != "h1";
+                if heading {
+                    found.push(Passage {
+                        id: attribute(tag, "id").unwrap_or_default().to_owned(),
+                        heading: String::new(),
+                        text: String::new(),
+                    });
+                } else if name == "h1" && !ends {
+                    // The page's title is kept beside its passages.
+                    silent = Some(("h1", 1));
+                }
+            }
+            // Words on both sides of a block are two words.
+            None if !matches!(
+                name,
+                "a" | "code" | "em" | "span" | "strong" | "sup" | "mark"
+            ) =>
+            {
+                if let Some(last) = found.last_mut() {
+                    push(&mut last.text, " ");
+                }
+            }
+            None => {}
+        }
+    }
+    for passage in &mut found {
+        passage.text = passage.text.trim_end().to_owned();
+    }
+    found.retain(|passage| !passage.heading.is_empty() || !passage.text.is_empty());
+    found
+}
+
+/// Adds text with its entities resolved and its blanks made one.
+fn push(to: &mut String, text: &str) {
+    let text = text
+        .replace("&quot;", "\"")
+        .replace("&#x27;", "'")
+        .replace("&#39;", "'")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    for letter in text.chars() {
+        if !letter.is_whitespace() {
+            to.push(letter);
+        } else if !to.is_empty() && !to.ends_with(' ') {
+            to.push(' ');
+        }
+    }
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let opening = [" ", name, "=\""].concat();
+    let start = tag.find(&opening)? + opening.len();
+    tag[start..].split('"').next()
+}
+
+/// The index of pages, each with its address and title.
+pub(crate) fn index<'a>(
+    pages: impl Iterator<Item = (&'a str, &'a str, &'a [Passage])>,
+) -> serde_json::Result<Vec<u8>> {
+    let rows: Vec<_> = pages
+        .map(|(address, title, passages)| {
+            let parts: Vec<_> = passages
+                .iter()
+                .map(|passage| (&passage.id, &passage.heading, &passage.text))
+                .collect();
+            (address, title, parts)
+        })
+        .collect();
+    serde_json::to_vec(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_cut_at_its_headings() {
+        let html = "<nav>Menu</nav><main id=\"content\"><h1>Title</h1><p class=\"lead\">One &amp; two.</p>\
+                    <h2 id=\"why\">Why <code>so</code></h2><p>Because</p><p>it <em>is</em>.</p>\
+                    <table><tr><td>7<table></table></td></tr></table><svg><title>no</title></svg><p>End</p></main><p>Foot</p>";
+        let found = passages(html);
+        let texts: Vec<_> = found
+            .iter()
+            .map(|p| (p.id.as_str(), p.heading.as_str(), p.text.as_str()))
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                ("", "", "One & two."),
+                ("why", "Why so", "Because it is. End"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_page_without_a_main_part_says_nothing() {
+        assert!(passages("<p>text</p>").is_empty());
+    }
+}
