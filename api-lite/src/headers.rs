@@ -16,7 +16,9 @@ const PAGES: &str = "default-src 'self'; script-src 'self'; worker-src 'self' bl
 pub(crate) async fn secure(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_api = path.starts_with("/v1/");
-    let is_inert = is_api || path == "/healthz" || path.starts_with("/store/");
+    let is_inert = is_api
+        || matches!(path, "/healthz" | "/metrics" | "/openapi.json")
+        || path.starts_with("/store/");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {

@@ -3,6 +3,9 @@
 //! | | |
 //! |--|--|
 //! | `GET /healthz` | is the server up |
+//! | `GET /v1/status` | how is each part, and how was it for 90 days |
+//! | `GET /metrics` | the same for Prometheus |
+//! | `GET /openapi.json` | this API, for programs |
 //! | `POST /v1/auth/token` | name and password for a token |
 //! | `GET /v1/me` | who am I, how many jobs are left |
 //! | `GET /v1/recipes` | what can be made |
@@ -19,6 +22,7 @@
 mod auth;
 mod headers;
 mod objects;
+mod openapi;
 mod problem;
 mod request;
 mod routes;
@@ -26,10 +30,13 @@ mod runner;
 mod server;
 mod site;
 mod state;
+mod status;
 mod worker;
 
 pub use auth::{PasswordError, TokenKeyError, hash_password};
+pub use openapi::openapi;
 pub use routes::router;
 pub use runner::{JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner, Stage};
 pub use server::{ServeError, serve};
 pub use state::{ApiConfig, ApiState};
+pub use status::StatusConfig;

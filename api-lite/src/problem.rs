@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use geocrop_store::StoreError;
 use geocrop_store::db::DbError;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// What went wrong, for the client: a kind to act on, and words for people.
 #[derive(Debug, Clone)]
@@ -86,6 +87,26 @@ impl Problem {
         )
         .hint("Try again in a minute. If it stays so, tell whoever runs this server when it happened.")
     }
+}
+
+/// What went wrong (RFC 9457). Some kinds have members of their own, such as `limit` and `max_area_km2`.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code, reason = "describes what into_response writes")]
+pub(crate) struct ProblemDocument {
+    /// The kind of problem, for programs to act on.
+    #[schema(rename = "type", example = "/problems/quota-exceeded")]
+    kind: String,
+    /// The kind in words, the same for all of the kind.
+    #[schema(example = "No jobs left")]
+    title: String,
+    /// The answer's status code.
+    #[schema(example = 403)]
+    status: u16,
+    /// What was wrong with this request.
+    detail: String,
+    /// What to do about it.
+    hint: Option<String>,
 }
 
 impl IntoResponse for Problem {

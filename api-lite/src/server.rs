@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::auth::{PasswordError, TokenKeyError};
-use crate::{ApiConfig, ApiState, routes, worker};
+use crate::{ApiConfig, ApiState, routes, status, worker};
 
 /// How long open requests and a running job have to come to their end.
 const GRACE: Duration = Duration::from_secs(20);
@@ -32,7 +32,7 @@ pub enum ServeError {
     Accept(#[from] io::Error),
 }
 
-/// Serves until `shutdown` is ready, with one worker. Jobs that a crash interrupted go back to the queue first. At the
+/// Serves until `shutdown` is ready, with one worker and a task that looks at the service's parts. Jobs that a crash interrupted go back to the queue first. At the
 /// end no new request is taken, open ones are answered, and a running job is stopped and goes back to the queue.
 ///
 /// # Errors
@@ -53,6 +53,11 @@ pub async fn serve(
 
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::work(state.clone(), stopped.clone()));
+    let watcher = tokio::spawn(status::watch(
+        state.clone(),
+        listener.local_addr().ok(),
+        stopped.clone(),
+    ));
     let mut stopping = stopped.clone();
     let server = axum::serve(listener, routes::router(state))
         .with_graceful_shutdown(async move {
@@ -69,6 +74,7 @@ pub async fn serve(
         served = server => served?,
         () = grace => tracing::warn!("some requests did not end in time"),
     }
+    watcher.abort();
     if tokio::time::timeout(GRACE, worker).await.is_err() {
         tracing::warn!("the running job did not stop in time; it is tried again at the next start");
     }

@@ -11,7 +11,8 @@ use geocrop_store::{Slug, Store};
 use tokio::sync::Notify;
 
 use crate::auth::{Passwords, Tokens};
-use crate::{RecipeInfo, Runner, ServeError};
+use crate::status::Board;
+use crate::{RecipeInfo, Runner, ServeError, StatusConfig};
 
 /// What the server is made of.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct ApiConfig {
     pub token_key: PathBuf,
     /// How long a token is good for.
     pub token_lifetime: Duration,
+    /// What the status is made of.
+    pub status: StatusConfig,
 }
 
 /// What all requests and the worker share. Cheap to clone.
@@ -43,6 +46,8 @@ struct Shared {
     work: Notify,
     /// The job that is being run, and the flag that stops it.
     current: Mutex<Option<(Slug, Arc<AtomicBool>)>>,
+    /// How the parts stand.
+    board: Board,
 }
 
 impl ApiState {
@@ -59,6 +64,7 @@ impl ApiState {
             passwords,
             work: Notify::new(),
             current: Mutex::new(None),
+            board: Board::default(),
         })))
     }
 
@@ -84,6 +90,14 @@ impl ApiState {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    pub(crate) fn status_config(&self) -> &StatusConfig {
+        &self.0.config.status
+    }
+
+    pub(crate) fn board(&self) -> &Board {
+        &self.0.board
     }
 
     pub(crate) fn work(&self) -> &Notify {

@@ -35,6 +35,7 @@ struct News {
 /// Works until `stopped` turns true.
 pub(crate) async fn work(state: ApiState, mut stopped: watch::Receiver<bool>) {
     while !is_stopped(&stopped) {
+        state.board().worker_is_alive();
         match next_job(&state).await {
             Ok(Some(claim)) => {
                 let id = claim.job.id.clone();
@@ -157,6 +158,7 @@ async fn attend(
                 stop.store(true, Ordering::Relaxed);
             }
             _ = ticks.tick() => {
+                state.board().worker_is_alive();
                 let latest = news.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 if latest != written || last_sign.elapsed() >= HEARTBEAT {
                     if !state.database().heartbeat(claim, &latest.stage, latest.percent, LEASE).await? {

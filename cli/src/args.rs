@@ -377,6 +377,9 @@ pub(crate) struct SiteBuild {
     /// Address under which the site will be seen: for canonical links, sitemap, feed and preview cards.
     #[arg(long)]
     pub(crate) base_url: Option<String>,
+    /// Prometheus server that the status page's measurements are taken from.
+    #[arg(long, value_name = "URL")]
+    pub(crate) prometheus: Option<String>,
     /// Build pages marked `draft = true` too.
     #[arg(long)]
     pub(crate) drafts: bool,
@@ -401,8 +404,19 @@ pub(crate) struct SiteServe {
     pub(crate) address: SocketAddr,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApiCommand {
+    /// Print the API's description for programs (`openapi.json`) instead of serving.
+    #[command(after_help = "\
+Example:
+  geocrop api openapi > content/data/openapi.json")]
+    Openapi,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Api {
+    #[command(subcommand)]
+    pub(crate) command: Option<ApiCommand>,
     /// Address to listen on.
     #[arg(long)]
     pub(crate) address: Option<SocketAddr>,

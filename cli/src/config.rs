@@ -24,8 +24,9 @@ struct Known {
     default: &'static str,
 }
 
-/// Every setting. The environment's name is `GEOCROP_` and the key in capitals.
-const KNOWN: [Known; 9] = [
+/// Every setting. The environment's name is `GEOCROP_` and the key in capitals, a dot as `_`. A key with a dot is one of a
+/// table in the file: `mlflow_url` of `[status]`.
+const KNOWN: [Known; 12] = [
     Known {
         key: "store",
         default: "store",
@@ -61,6 +62,20 @@ const KNOWN: [Known; 9] = [
     Known {
         key: "address",
         default: "127.0.0.1:8080",
+    },
+    // Servers that the status tells of; empty: it does not.
+    Known {
+        key: "status.mlflow_url",
+        default: "",
+    },
+    Known {
+        key: "status.prometheus_url",
+        default: "",
+    },
+    // Where `site build` asks for the measurements of the status page; empty: the page has none.
+    Known {
+        key: "site.prometheus_url",
+        default: "",
     },
 ];
 
@@ -119,7 +134,7 @@ impl Config {
                 .with_context(|| format!("cannot read the configuration {}", file.display()))?;
             let table: toml::Table =
                 toml::from_str(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
-            for (key, value) in table {
+            for (key, value) in flattened(table) {
                 let known = KNOWN.iter().find(|k| k.key == key).ok_or_else(|| {
                     let keys: Vec<_> = KNOWN.iter().map(|k| k.key).collect();
                     Usage(format!(
@@ -138,7 +153,7 @@ impl Config {
             }
         }
         for known in &KNOWN {
-            let name = format!("GEOCROP_{}", known.key.to_uppercase());
+            let name = format!("GEOCROP_{}", known.key.to_uppercase().replace('.', "_"));
             if let Some(value) = environment(&name).filter(|v| !v.is_empty()) {
                 let origin = Origin::Environment(name);
                 settings.insert(known.key, Setting { value, origin });
@@ -186,10 +201,31 @@ impl Config {
         list.filter(|s| !s.is_empty()).map(str::to_owned).collect()
     }
 
+    /// The value of a setting that may be left open.
+    pub(crate) fn optional(&self, key: &'static str) -> Option<String> {
+        Some(self.get(key).trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
     /// All settings, for `geocrop doctor`.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, &Setting)> {
         self.settings.iter().map(|(key, setting)| (*key, setting))
     }
+}
+
+/// The file's settings, those of tables with the table's name before a dot.
+fn flattened(table: toml::Table) -> Vec<(String, toml::Value)> {
+    let mut settings = Vec::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(inner) => settings.extend(
+                inner
+                    .into_iter()
+                    .map(|(name, value)| (format!("{key}.{name}"), value)),
+            ),
+            value => settings.push((key, value)),
+        }
+    }
+    settings
 }
 
 fn text_of(value: &toml::Value) -> String {
@@ -262,6 +298,28 @@ mod tests {
             "{error}"
         );
         assert!(error.to_string().contains("store"), "{error}");
+    }
+
+    #[test]
+    fn a_setting_of_a_table_has_a_dot_and_its_variable_an_underscore() {
+        let file = "[status]\nmlflow_url = 'http://mlflow:5000'\nprometheus_url = 'http://p:9090'";
+        let both = [("GEOCROP_STATUS_PROMETHEUS_URL", "http://other:9090")];
+        let config = config(file, &both).unwrap();
+        assert_eq!(
+            config.optional("status.mlflow_url").unwrap(),
+            "http://mlflow:5000"
+        );
+        assert_eq!(
+            config.optional("status.prometheus_url").unwrap(),
+            "http://other:9090"
+        );
+        assert_eq!(config.optional("site.prometheus_url"), None);
+    }
+
+    #[test]
+    fn an_unknown_setting_of_a_table_is_named_in_full() {
+        let error = config("[status]\nmlflow = 'x'", &[]).unwrap_err();
+        assert!(error.to_string().contains("'status.mlflow' is no setting"));
     }
 
     #[test]

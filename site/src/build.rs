@@ -8,6 +8,7 @@ use chrono::{SecondsFormat, Utc};
 use geocrop_store::Store;
 use rayon::prelude::*;
 
+use crate::api_guide;
 use crate::cache::{self, Body, Counts, Head, KeptPage, KeptSource, Prior};
 use crate::card::Card;
 use crate::catalog::{self, Catalog};
@@ -19,10 +20,11 @@ use crate::feeds;
 use crate::layers;
 use crate::markdown;
 use crate::output::Output;
-use crate::pages::{Page, Site};
+use crate::pages::{Extras, Page, Site};
 use crate::picture::{self, KeptPicture, Made};
 use crate::search;
 use crate::stamp;
+use crate::status::{self, Measurements, StatusPage};
 use crate::stored::Stored;
 use crate::view::{Files, Picture};
 
@@ -47,6 +49,8 @@ pub struct BuildOptions {
     pub cache: PathBuf,
     /// Whether pages marked as drafts are built too.
     pub drafts: bool,
+    /// What was measured of the service, for the status page; without it the page says that it knows nothing.
+    pub measured: Option<Measurements>,
     /// Whether pages watch for the next build and load themselves again; for writing, not for publishing.
     pub reload: bool,
 }
@@ -69,6 +73,7 @@ impl BuildOptions {
             api_href: Some("/v1".to_owned()),
             cache: cache.into(),
             drafts: false,
+            measured: None,
             reload: false,
         }
     }
@@ -142,7 +147,16 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
         let diagrams = markdown::diagrams(&sources)?;
         painter.prepare(&diagrams).map_err(SiteError::MermaidCli)?;
     }
-    let pages = site.pages(&sources, &painter, &catalog, &files, &prior)?;
+    let extras = Extras {
+        status: StatusPage::new(options.measured.as_ref(), &catalog, &stored, &sources),
+        status_address: status::address(&sources).map(str::to_owned),
+        api: api_guide::read(&options.content, &sources)?,
+    };
+    if let Some(reference) = &extras.api {
+        let text = reference.text.clone().into_bytes();
+        output.add(api_guide::ADDRESS, text, "the API's description")?;
+    }
+    let pages = site.pages(&sources, &painter, &catalog, &files, &extras, &prior)?;
     let addresses = pages.iter().map(|page| page.address.as_str());
     feeds::add(&mut output, site.base_url.as_deref(), &sources, addresses)?;
     if site.has_search() {

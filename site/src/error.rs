@@ -34,6 +34,14 @@ pub enum SiteError {
         /// What was found.
         problem: String,
     },
+    /// The description of the API is not JSON.
+    #[error("{path} is not JSON: {problem}; refresh it with 'geocrop api openapi'")]
+    ApiDocument {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        problem: String,
+    },
     /// A mermaid diagram could not be drawn.
     #[error("{file}:{line}: this mermaid diagram cannot be drawn: {problem}")]
     Diagram {

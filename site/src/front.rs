@@ -1,5 +1,6 @@
 //! Front matter: what a page says about itself, and the schema that it is held to.
 
+use geocrop_store::status::Part;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -42,6 +43,12 @@ pub(crate) struct FrontMatter {
     /// Earlier addresses of the page, which lead here.
     #[serde(default)]
     pub(crate) aliases: Vec<Address>,
+    /// Of an incident: the parts that it is about.
+    #[serde(default)]
+    pub(crate) parts: Vec<Part>,
+    /// Of an incident: the day it was over. Without it, it is open.
+    #[serde(default)]
+    pub(crate) resolved: Option<Day>,
     /// Not for readers yet: left out of a build unless drafts are asked for.
     #[serde(default)]
     pub(crate) draft: bool,
@@ -60,6 +67,12 @@ pub(crate) enum Template {
     Areas,
     /// The map.
     Map,
+    /// The state of the service.
+    Status,
+    /// Something that went wrong with it.
+    Incident,
+    /// The guide to the API, with its reference.
+    Api,
     /// The search.
     Search,
 }
@@ -72,6 +85,9 @@ impl Template {
             Self::Home => "home.html",
             Self::Areas => "areas.html",
             Self::Map => "map.html",
+            Self::Status => "status.html",
+            Self::Incident => "incident.html",
+            Self::Api => "api.html",
             Self::Search => "search.html",
         }
     }
@@ -170,14 +186,34 @@ pub(crate) fn split(text: &str) -> Result<(FrontMatter, &str), (usize, String)> 
     let Some((head, markdown)) = rest.split_once("\n+++\n") else {
         return Err((1, "the front matter has no closing +++".to_owned()));
     };
-    let front = toml::from_str(head).map_err(|e| {
+    let front: FrontMatter = toml::from_str(head).map_err(|e| {
         let before = e.span().map_or(0, |span| span.start.min(head.len()));
         (
             2 + head[..before].matches('\n').count(),
             e.message().to_owned(),
         )
     })?;
+    if let Some(problem) = incident_fault(&front) {
+        return Err((1, problem.to_owned()));
+    }
     Ok((front, markdown))
+}
+
+/// What an incident lacks, or what only an incident may have.
+fn incident_fault(front: &FrontMatter) -> Option<&'static str> {
+    if front.template != Template::Incident {
+        return (!front.parts.is_empty() || front.resolved.is_some())
+            .then_some("only a page with template = \"incident\" has parts and resolved");
+    }
+    if front.parts.is_empty() {
+        Some("an incident says what it is about: parts = [\"store\"]")
+    } else if front.date.is_none() {
+        Some("an incident says when it began: date = 2025-11-30")
+    } else if front.resolved.is_some() && front.resolved < front.date {
+        Some("resolved is before date")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -215,6 +251,14 @@ mod tests {
             ("order = \"one\"", 3, "u32"),
             ("draft = 1", 3, "bool"),
             ("template = \"hom\"", 3, "hom"),
+            ("template = \"incident\"\nparts = [\"stoer\"]", 4, "store"),
+            ("template = \"incident\"\ndate = 2025-01-31", 1, "parts = "),
+            ("resolved = 2025-01-31", 1, "incident"),
+            (
+                "template = \"incident\"\nparts = [\"api\"]\ndate = 2025-01-31\nresolved = 2025-01-30",
+                1,
+                "before",
+            ),
             ("menu = \"m\"\ndate = \"soon\"", 4, "date"),
             ("aliases = [\"old\"]", 3, "/old/place/"),
             ("aliases = [\"/a/../b/\"]", 3, "/old/place/"),

@@ -13,6 +13,7 @@
 //! # Ok::<(), geocrop_site::SiteError>(())
 //! ```
 
+mod api_guide;
 mod build;
 mod bundle;
 mod cache;
@@ -38,6 +39,7 @@ mod picture;
 mod publish;
 mod search;
 mod stamp;
+pub mod status;
 mod stored;
 mod structured;
 mod view;

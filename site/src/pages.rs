@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use tera::{Context, Tera};
 
+use crate::api_guide::Reference;
 use crate::build::BuildOptions;
 use crate::bundle::{self, Bundle};
 use crate::cache::Prior;
@@ -22,6 +23,7 @@ use crate::links::{self, Scan};
 use crate::markdown;
 use crate::output::Output;
 use crate::search::{self, Passage};
+use crate::status::{Incident, StatusPage};
 use crate::structured::{Subject, json_ld};
 use crate::view::{self, AreaPage, Files, Hero, Picture};
 
@@ -29,7 +31,7 @@ const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
 const RELOAD: &str = include_str!("../assets/reload.js");
 const SEARCH: &str = include_str!("../assets/search.js");
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 12] = [
     ("base.html", include_str!("../templates/base.html")),
     ("page.html", include_str!("../templates/page.html")),
     ("home.html", include_str!("../templates/home.html")),
@@ -37,6 +39,10 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("areas.html", include_str!("../templates/areas.html")),
     ("area.html", include_str!("../templates/area.html")),
     ("map.html", include_str!("../templates/map.html")),
+    ("status.html", include_str!("../templates/status.html")),
+    ("incident.html", include_str!("../templates/incident.html")),
+    ("api.html", include_str!("../templates/api.html")),
+    ("fields.html", include_str!("../templates/fields.html")),
     ("search.html", include_str!("../templates/search.html")),
 ];
 
@@ -156,6 +162,15 @@ pub(crate) struct Page {
     pub(crate) card: Option<Card>,
 }
 
+/// What single pages show besides their text.
+pub(crate) struct Extras {
+    pub(crate) status: StatusPage,
+    /// Where the status page is, for incidents to lead back to.
+    pub(crate) status_address: Option<String>,
+    /// The API's reference, where a page asks for it.
+    pub(crate) api: Option<Reference>,
+}
+
 /// The parts of pages that come from the catalog.
 struct Shown {
     cards: Vec<view::Card>,
@@ -250,6 +265,7 @@ impl Site {
         painter: &Painter,
         catalog: &Catalog,
         files: &Files,
+        extras: &Extras,
         prior: &Prior,
     ) -> Result<Vec<Page>, SiteError> {
         let cards = catalog.areas.iter();
@@ -261,7 +277,7 @@ impl Site {
         };
         let written = sources
             .par_iter()
-            .map(|source| self.written(source, painter, &shown, prior));
+            .map(|source| self.written(source, painter, &shown, extras, prior));
         let mapped = catalog.areas.par_iter().map(|(id, area)| {
             let view = view::area_page(id, area, files, &self.store_href);
             let motif = view::area_motif(area, files);
@@ -278,12 +294,16 @@ impl Site {
         source: &Source,
         painter: &Painter,
         shown: &Shown,
+        extras: &Extras,
         prior: &Prior,
     ) -> Result<Page, SiteError> {
         let front = &source.front;
         let data = match front.template {
             Template::Home => [json(&shown.cards), json(&shown.hero)].concat(),
             Template::Areas => json(&shown.cards),
+            Template::Status => json(&extras.status),
+            Template::Incident => json(&extras.status_address),
+            Template::Api => json(&extras.api),
             Template::Search => json(&self.search),
             Template::Map | Template::Page => Vec::new(),
         };
@@ -335,6 +355,15 @@ impl Site {
                     context.insert("bundle", &self.bundle);
                     context.insert("layers", "/map/layers.json");
                 }
+                Template::Status => {
+                    context.insert("bundle", &self.bundle);
+                    context.insert("status", &extras.status);
+                }
+                Template::Incident => {
+                    context.insert("incident", &Incident::new(front, &source.address));
+                    context.insert("status_address", &extras.status_address);
+                }
+                Template::Api => context.insert("reference", &extras.api),
                 Template::Search => context.insert("search", &self.search),
                 Template::Page => {}
             }
@@ -479,14 +508,16 @@ impl Site {
         context
     }
 
-    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map and the search alone.
+    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map, the search and the status
+    /// page alone.
     fn policy(&self, subject: &Subject<'_>, address: &str) -> String {
         let common = "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'";
         let template = match subject {
             Subject::Written(front) => front.template,
             Subject::Area => Template::Page,
         };
-        if address != "/map/" || self.bundle.is_none() {
+        let scripted = address == "/map/" || template == Template::Status;
+        if !scripted || self.bundle.is_none() {
             let mut policy = common.replace(" data: blob:", "");
             match template {
                 Template::Search => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use chrono::{DateTime, Utc};
 use geocrop_store::{Entry, Store, StoreError};
 
 use crate::error::SiteError;
@@ -40,6 +41,11 @@ impl Stored {
     /// Bytes of the file under `key`.
     pub(crate) fn size(&self, key: &str) -> Option<u64> {
         self.entries.get(key).map(|entry| entry.size)
+    }
+
+    /// When the file under `key` was last written.
+    pub(crate) fn modified(&self, key: &str) -> Option<DateTime<Utc>> {
+        self.entries.get(key).map(|entry| entry.modified)
     }
 
     /// What tells these bytes of a file from others.

@@ -4,33 +4,55 @@ use axum::Json;
 use axum::extract::State;
 use geocrop_store::{Period, Slug};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{ApiState, RecipeInfo};
 
-#[derive(Serialize)]
-pub(super) struct Health {
+/// A sign of life.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// Always `ok`.
+    #[schema(example = "ok")]
     status: &'static str,
+    /// The program's version.
     version: &'static str,
 }
 
-pub(super) async fn health() -> Json<Health> {
+/// Is the server up
+///
+/// Answers as soon as the server takes requests. `GET /v1/status` tells how each part is.
+#[utoipa::path(get, path = "/healthz", tag = "Service", responses(
+    (status = 200, description = "The server is up.", body = Health),
+))]
+pub(crate) async fn health() -> Json<Health> {
     Json(Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
     })
 }
 
-#[derive(Serialize)]
-pub(super) struct Recipes {
+/// The maps that can be made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Recipes {
+    /// One entry for each kind of map.
     recipes: Vec<Recipe>,
 }
 
-#[derive(Serialize)]
+/// A kind of map.
+#[derive(Serialize, ToSchema)]
 struct Recipe {
+    /// Its name, as `POST /v1/jobs` takes it.
+    #[schema(value_type = String, example = "ndvi")]
     name: Slug,
+    /// Its name for people.
     title: String,
+    /// What the map shows.
     description: String,
+    /// The periods that there is imagery for.
+    #[schema(value_type = Vec<String>, example = json!(["2024"]))]
     periods: Vec<Period>,
+    /// The largest area it may be asked for, in square kilometres; `null`: the account's limit alone.
+    #[schema(required = true)]
     max_area_km2: Option<f64>,
 }
 
@@ -46,7 +68,13 @@ impl From<RecipeInfo> for Recipe {
     }
 }
 
-pub(super) async fn recipes(State(state): State<ApiState>) -> Json<Recipes> {
+/// List the recipes
+///
+/// What can be made, and for which periods.
+#[utoipa::path(get, path = "/v1/recipes", tag = "Jobs", responses(
+    (status = 200, description = "The recipes.", body = Recipes),
+))]
+pub(crate) async fn recipes(State(state): State<ApiState>) -> Json<Recipes> {
     Json(Recipes {
         recipes: state
             .runner()

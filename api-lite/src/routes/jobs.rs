@@ -6,17 +6,18 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, SecondsFormat, Utc};
 use geocrop_raster::{Aoi, AoiError, AoiLimits};
 use geocrop_store::db::{Job, JobStatus, NewJob, User};
 use geocrop_store::stac::Item;
 use geocrop_store::{Period, ResultKeys, Slug, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::objects::{Audience, blocking, serve_object};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDocument};
 use crate::request::{Caller, Json};
+use crate::routes::time;
 use crate::state::aoi_limits;
 use crate::{ApiState, RecipeInfo};
 
@@ -25,47 +26,78 @@ const ORDER_LIMIT: usize = 6_000_000;
 /// How many jobs a list shows.
 const LISTED: u32 = 100;
 
-#[derive(Deserialize)]
+/// What map to make, of where.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Order {
+pub(crate) struct Order {
+    /// A recipe's name, from `GET /v1/recipes`.
+    #[schema(example = "ndvi")]
     recipe: String,
+    /// One of the recipe's periods.
+    #[schema(example = "2024")]
     period: String,
+    /// The area of interest: a GeoJSON `Polygon` or `MultiPolygon` in longitude and latitude, bare or as one Feature.
+    #[schema(value_type = Object)]
     aoi: Value,
 }
 
-#[derive(Serialize)]
-struct JobDocument {
+/// A job: a map that somebody asked for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
+pub(crate) struct JobDocument {
+    /// The job's id.
+    #[schema(value_type = String)]
     id: Slug,
+    /// `accepted`, `running`, `successful`, `failed` or `dismissed`.
+    #[schema(value_type = String, example = "running")]
     status: JobStatus,
+    /// What is being done; empty before the job starts.
     stage: String,
+    /// Per cent done, 0 to 100.
     progress: u8,
+    /// Why it failed, or why it waits again.
+    #[schema(required = true)]
     message: Option<String>,
+    /// The recipe's name.
+    #[schema(value_type = String)]
     recipe: Slug,
+    /// The period that the map shows.
+    #[schema(value_type = String)]
     period: Period,
+    /// The area in square kilometres.
     area_km2: f64,
+    /// When it was asked for (RFC 3339).
     created: String,
+    /// When the worker first took it.
+    #[schema(required = true)]
     started: Option<String>,
+    /// When it came to its end.
+    #[schema(required = true)]
     finished: Option<String>,
     /// The files of the result by what they are: `item`, and the item's assets (`map`, `tiles`, `statistics`, ...).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     results: BTreeMap<String, String>,
+    /// Addresses of the job.
     links: Links,
 }
 
-#[derive(Serialize)]
+/// Addresses of a job.
+#[derive(Serialize, ToSchema)]
 struct Links {
+    /// The job itself.
     #[serde(rename = "self")]
     itself: String,
 }
 
-#[derive(Serialize)]
-pub(super) struct Jobs {
+/// The latest jobs.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Jobs {
+    /// The newest first.
     jobs: Vec<JobDocument>,
 }
 
 impl JobDocument {
     fn new(job: Job, results: BTreeMap<String, String>) -> Self {
-        let time = |moment: DateTime<Utc>| moment.to_rfc3339_opts(SecondsFormat::Millis, true);
         Self {
             links: Links {
                 itself: address(&job.id),
@@ -90,7 +122,20 @@ fn address(id: &Slug) -> String {
     format!("/v1/jobs/{id}")
 }
 
-pub(super) async fn create(
+/// Submit a job
+///
+/// Puts a map into the queue. Follow it at the address in `Location`.
+#[utoipa::path(post, path = "/v1/jobs", tag = "Jobs", security(("token" = [])), request_body = Order, responses(
+    (status = 202, description = "The job waits for the worker.", body = JobDocument,
+        headers(("Location" = String, description = "Address of the job."))),
+    (status = 400, description = "The body is not valid JSON.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 403, description = "The account has no jobs left.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 413, description = "The body is larger than 6 MB.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not said to be JSON.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 422, description = "The recipe, the period or the area cannot be used; `type` says which.", body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub(crate) async fn create(
     State(state): State<ApiState>,
     Caller(user): Caller,
     Json(order): Json<Order, ORDER_LIMIT>,
@@ -179,7 +224,14 @@ fn refuse(error: &AoiError) -> Problem {
     }
 }
 
-pub(super) async fn list(
+/// List the jobs
+///
+/// The last 100 jobs of your tenant, the newest first, without the addresses of their results.
+#[utoipa::path(get, path = "/v1/jobs", tag = "Jobs", security(("token" = [])), responses(
+    (status = 200, description = "The jobs.", body = Jobs),
+    (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list(
     State(state): State<ApiState>,
     Caller(user): Caller,
 ) -> Result<axum::Json<Jobs>, Problem> {
@@ -192,7 +244,16 @@ pub(super) async fn list(
     }))
 }
 
-pub(super) async fn show(
+/// Follow a job
+///
+/// How far the job is and, when it is successful, where its files are.
+#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "Jobs", security(("token" = [])),
+    params(("id" = String, Path, description = "The job's id.")), responses(
+    (status = 200, description = "The job.", body = JobDocument),
+    (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such job of your tenant.", body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub(crate) async fn show(
     State(state): State<ApiState>,
     Caller(user): Caller,
     id: Result<Path<String>, PathRejection>,
@@ -207,7 +268,17 @@ pub(super) async fn show(
     Ok(axum::Json(JobDocument::new(job, results)).into_response())
 }
 
-pub(super) async fn dismiss(
+/// Cancel a job
+///
+/// Takes a job out of the queue, or stops it. A dismissed job counts against the quota.
+#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "Jobs", security(("token" = [])),
+    params(("id" = String, Path, description = "The job's id.")), responses(
+    (status = 200, description = "The job, dismissed.", body = JobDocument),
+    (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such job of your tenant.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 409, description = "The job has ended already.", body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub(crate) async fn dismiss(
     State(state): State<ApiState>,
     Caller(user): Caller,
     id: Result<Path<String>, PathRejection>,
@@ -233,7 +304,20 @@ pub(super) async fn dismiss(
     Ok(axum::Json(JobDocument::new(job, BTreeMap::new())).into_response())
 }
 
-pub(super) async fn result(
+/// Download a result
+///
+/// A file of a successful job, whole or in part. Their addresses are the job's `results`.
+#[utoipa::path(get, path = "/v1/jobs/{id}/results/{file}", tag = "Jobs", security(("token" = [])),
+    params(("id" = String, Path, description = "The job's id."),
+        ("file" = String, Path, description = "The file's name, from the job's `results`."),
+        ("Range" = Option<String>, Header, description = "A range of bytes, such as `bytes=0-16383`.")), responses(
+    (status = 200, description = "The file.", content_type = "application/octet-stream"),
+    (status = 206, description = "The range of it.", content_type = "application/octet-stream"),
+    (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 404, description = "No such job or file, or the job has no result.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 416, description = "The file ends before the range begins.", body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub(crate) async fn result(
     State(state): State<ApiState>,
     Caller(user): Caller,
     path: Result<Path<(String, String)>, PathRejection>,

@@ -1,14 +1,16 @@
 //! Which address is answered by what.
 
-mod accounts;
-mod catalog;
-mod jobs;
+pub(crate) mod accounts;
+pub(crate) mod catalog;
+pub(crate) mod jobs;
+pub(crate) mod status;
 
 use axum::extract::{Path, State, rejection::PathRejection};
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use chrono::{DateTime, SecondsFormat, Utc};
 use geocrop_store::layout;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::trace::TraceLayer;
@@ -17,12 +19,15 @@ pub(crate) use jobs::accepted_aoi;
 
 use crate::objects::{Audience, serve_object};
 use crate::problem::Problem;
-use crate::{ApiState, headers, site};
+use crate::{ApiState, headers, openapi, site};
 
 /// All addresses of the server. [`serve`](crate::serve) adds the worker.
 pub fn router(state: ApiState) -> Router {
     Router::new()
         .route("/healthz", get(catalog::health))
+        .route("/metrics", get(status::metrics))
+        .route("/openapi.json", get(openapi::document).layer(any_origin()))
+        .route("/v1/status", get(status::status).layer(any_origin()))
         .route("/v1/auth/token", post(accounts::token))
         .route("/v1/me", get(accounts::me))
         .route("/v1/recipes", get(catalog::recipes))
@@ -37,7 +42,12 @@ pub fn router(state: ApiState) -> Router {
         .with_state(state)
 }
 
-/// The store is public data: maps on other sites may read it.
+/// A moment as every answer writes it: RFC 3339 in UTC.
+pub(crate) fn time(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The store, the state and the description are public data: pages on other sites may read them.
 fn any_origin() -> CorsLayer {
     let exposed: [HeaderName; 4] = [
         header::ETAG,

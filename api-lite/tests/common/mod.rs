@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chrono::{TimeZone, Utc};
 use geocrop_api::{
-    ApiConfig, JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner, Stage, serve,
+    ApiConfig, JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner, Stage,
+    StatusConfig, serve,
 };
 use geocrop_store::db::{Database, Role};
 use geocrop_store::publish::{Staged, publish};
@@ -102,13 +103,17 @@ impl Runner for TestRunner {
 /// What outlives a server: its folder.
 pub(crate) struct Place {
     folder: TempDir,
+    pub(crate) status: StatusConfig,
 }
 
 impl Place {
     /// A folder with a small site, a store and three accounts: `ann` and `root` of one tenant, `bob` of another.
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Self { folder };
+        let place = Self {
+            folder,
+            status: StatusConfig::default(),
+        };
         let site = place.path("site");
         std::fs::create_dir_all(site.join("about")).unwrap();
         std::fs::write(site.join("index.html"), "<h1>home</h1>").unwrap();
@@ -153,6 +158,7 @@ impl Place {
             runs: AtomicUsize::new(0),
         });
         let (store, database_url) = (self.store(), self.database_url());
+        let status = self.status.clone();
         let (site, token_key) = (self.path("site"), self.path("token.key"));
         let shared = Arc::clone(&runner) as Arc<dyn Runner>;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -170,6 +176,7 @@ impl Place {
                 site: Some(site),
                 token_key,
                 token_lifetime: Duration::from_mins(10),
+                status,
             };
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             bound.send(listener.local_addr().unwrap()).unwrap();

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use geocrop_api::{ApiConfig, JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner};
+use geocrop_api::{
+    ApiConfig, JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner, StatusConfig,
+};
 use geocrop_store::Store;
 
 use super::{places, precompute, user};
-use crate::args::Api;
+use crate::args::{Api, ApiCommand};
 use crate::config::{Config, cache_dir};
 use crate::progress;
 use crate::runner::EngineRunner;
@@ -27,6 +29,8 @@ pub(crate) struct Server {
     pub(crate) site: Option<PathBuf>,
     pub(crate) store: String,
     pub(crate) runner: Arc<dyn Runner>,
+    /// What the status tells of besides the server's own parts.
+    pub(crate) status: StatusConfig,
 }
 
 impl Server {
@@ -63,6 +67,7 @@ impl Server {
             site: self.site,
             token_key: self.state.join("token.key"),
             token_lifetime: TOKEN_LIFETIME,
+            status: self.status,
         };
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let stopped = async move {
@@ -86,7 +91,20 @@ pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
 }
 
+/// What the status tells of, as it is configured.
+pub(crate) fn status(config: &Config) -> StatusConfig {
+    StatusConfig {
+        mlflow_url: config.optional("status.mlflow_url"),
+        prometheus_url: config.optional("status.prometheus_url"),
+        ..StatusConfig::default()
+    }
+}
+
 pub(crate) fn run(args: &Api, mut config: Config) -> Result<()> {
+    if let Some(ApiCommand::Openapi) = args.command {
+        progress::print(geocrop_api::openapi().trim_end());
+        return Ok(());
+    }
     places(&mut config, &args.places);
     config.flag("address", args.address);
     let address: SocketAddr = config
@@ -113,6 +131,7 @@ pub(crate) fn run(args: &Api, mut config: Config) -> Result<()> {
         site: args.site.clone(),
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
+        status: status(&config),
     };
     progress::line(&format!("listening on http://{address}/ (Ctrl-C ends)"));
     server.run()
@@ -140,6 +159,7 @@ pub(crate) fn serve_files(address: SocketAddr, site: PathBuf, store: &str) -> Re
         site: Some(site),
         store: store.to_owned(),
         runner: Arc::new(NoJobs),
+        status: StatusConfig::default(),
     }
     .run()
 }

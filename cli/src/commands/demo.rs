@@ -101,6 +101,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         api_href: Some("/v1".into()),
         cache: cache_dir().join("site"),
         drafts: false,
+        measured: None,
         reload: false,
     })?;
 
@@ -124,6 +125,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         site: Some(folders.site()),
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
+        status: api::status(&config),
     };
     if args.once {
         let area = exhibits[0].areas[0].clone();

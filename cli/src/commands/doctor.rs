@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Doctor, mut config: Config) -> Result<()> {
             } else {
                 &setting.value
             };
-            progress::print(&format!("  {key:12} {value:40} from {}", setting.origin));
+            progress::print(&format!("  {key:21} {value:40} from {}", setting.origin));
         }
         progress::print("\nChecks");
         for finding in &findings {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use chrono::Utc;
+use geocrop_site::status::{Measurements, measure};
 use geocrop_site::{BuildOptions, Publication};
 use geocrop_store::Store;
 
@@ -13,6 +14,7 @@ use crate::progress::{self, Bar};
 
 pub(crate) fn build(args: &SiteBuild, mut config: Config) -> Result<()> {
     config.flag("store", args.store.as_ref());
+    config.flag("site.prometheus_url", args.prometheus.as_ref());
     let options = BuildOptions {
         content: args.content.clone(),
         store: config.get("store").to_owned(),
@@ -23,9 +25,23 @@ pub(crate) fn build(args: &SiteBuild, mut config: Config) -> Result<()> {
         api_href: Some("/v1".to_owned()),
         cache: cache_dir().join("site"),
         drafts: args.drafts,
+        measured: measured(&config),
         reload: false,
     };
     build_with(&options)
+}
+
+/// What Prometheus has measured, where one is configured. The page does without it: a site that cannot be built while the
+/// monitoring is away would be one thing more that is down.
+fn measured(config: &Config) -> Option<Measurements> {
+    let url = config.optional("site.prometheus_url")?;
+    measure(&url, Utc::now())
+        .inspect_err(|error| {
+            progress::line(&format!(
+                "warning: the status page has no measurements: {error}"
+            ));
+        })
+        .ok()
 }
 
 /// Builds a site and says what came out.

@@ -4,7 +4,8 @@
 //! - [`layout`]: which key holds what; nowhere else are keys made;
 //! - [`stac`]: the STAC 1.1.0 documents that describe results;
 //! - [`publish`]: results become visible whole or not at all, and the collection and the catalog follow;
-//! - [`db`]: users, quotas and the queue of jobs in SQLite.
+//! - [`db`]: users, quotas, the queue of jobs and the history of checks in SQLite;
+//! - [`status`]: the words in which the service's state is told.
 //!
 //! ```
 //! use geocrop_store::{ContentType, Store, layout};
@@ -27,6 +28,7 @@ pub mod layout;
 pub mod object;
 pub mod publish;
 pub mod stac;
+pub mod status;
 
 pub use checksum::ContentHash;
 pub use content::ContentType;

@@ -24,13 +24,35 @@ export async function close() {
   await browser?.close();
 }
 
-/** Opens the map in a browser of its own; `leave` closes it and fails on anything that went wrong meanwhile. */
-export async function open(hash = "", { api = "off", faults = 0, ...options } = {}) {
-  browser ??= await chromium.launch({
+function launch() {
+  return chromium.launch({
     executablePath: executable,
     // WebGL in software: there is no graphics card where tests run.
     args: ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
   });
+}
+
+/** Opens a page that is not the map. `routes` answers some of its requests; `leave` fails on more than `faults` complaints. */
+export async function visit(path, { routes = async () => {}, faults = 0, ...options } = {}) {
+  browser ??= await launch();
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  const page = await context.newPage();
+  const seen = [];
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && seen.push(message.text()));
+  page.on("pageerror", (error) => seen.push(error.message));
+  page.on("request", (request) => request.url().startsWith(`${site}/`) || seen.push(`a request to another host: ${request.url()}`));
+  await routes(page);
+  await page.goto(`${site}${path}`);
+  const leave = async () => {
+    await context.close();
+    assert.ok(seen.length <= faults, `the console stays quiet, but said: ${seen.join("\n")}`);
+  };
+  return { page, leave };
+}
+
+/** Opens the map in a browser of its own; `leave` closes it and fails on anything that went wrong meanwhile. */
+export async function open(hash = "", { api = "off", faults = 0, ...options } = {}) {
+  browser ??= await launch();
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
   const page = await context.newPage();
   const seen = [];

@@ -31,6 +31,8 @@ pub(crate) fn check(address: SocketAddr, login: &Login, area: &Aoi, period: Peri
         ("/areas/", area.name.as_str()),
         (&format!("/areas/{}/", area.slug), area.name.as_str()),
         ("/architecture/", "<svg"),
+        ("/status/", "Map tiles"),
+        ("/api/", "/v1/jobs"),
     ] {
         visitor.page(path, text)?;
         passed(&format!("GET {path}"));
@@ -42,6 +44,8 @@ pub(crate) fn check(address: SocketAddr, login: &Login, area: &Aoi, period: Peri
     passed("a missing page answers 404");
     visitor.json("/healthz")?;
     passed("GET /healthz");
+    visitor.parts()?;
+    passed("no part of the service is down");
 
     let tiles = visitor.tiles_of_every_layer()?;
     passed(&format!("{tiles} PMTiles answer range requests"));
@@ -94,6 +98,30 @@ impl Visitor {
         answer
             .json()
             .with_context(|| format!("GET {path}: not JSON"))
+    }
+
+    /// Waits for the first look at the parts, and fails on one that is down.
+    fn parts(&self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let status = self.json("/v1/status")?;
+            if status["checked_at"].is_null() {
+                ensure!(began.elapsed() < PATIENCE, "nobody looked at the parts");
+                std::thread::sleep(Duration::from_millis(200));
+                continue;
+            }
+            let parts = status["parts"].as_array().map_or(&[][..], Vec::as_slice);
+            ensure!(!parts.is_empty(), "the status tells of no part");
+            for part in parts {
+                ensure!(
+                    part["state"] != "down",
+                    "{} is down: {}",
+                    part["name"],
+                    part["detail"]
+                );
+            }
+            return Ok(());
+        }
     }
 
     /// Walks the catalog to every item and reads the head of its tiles.

@@ -1,10 +1,11 @@
-//! Users, quotas and the queue of jobs, in SQLite.
+//! Users, quotas, the queue of jobs, and the history of the service's own parts, in SQLite.
 //!
 //! One file, no server. Writes that read first begin `IMMEDIATE`, so that a quota is checked and used in one step. Every
 //! row belongs to a tenant, and every question about jobs names one.
 
 mod error;
 mod jobs;
+mod status;
 mod users;
 
 use std::fmt::Write as _;
@@ -20,6 +21,7 @@ use sqlx::sqlite::{
 
 pub use error::DbError;
 pub use jobs::{Claim, Job, JobStatus, MAX_ATTEMPTS, NewJob};
+pub use status::{Check, PartState};
 pub use users::{Quota, Role, User};
 
 /// How long a write waits for another one to finish.

@@ -1,0 +1,73 @@
+//! The API described for programs: an `OpenAPI` 3.1 document made from the handlers and their types.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::problem::ProblemDocument;
+use crate::routes::{accounts, catalog, jobs, status};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "GeoCrop API",
+        description = "Maps on demand: log in, ask for a map of an area, follow the job, fetch its files. Published maps \
+            need no API; they are files.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        accounts::token,
+        accounts::me,
+        catalog::recipes,
+        jobs::create,
+        jobs::list,
+        jobs::show,
+        jobs::dismiss,
+        jobs::result,
+        status::status,
+        catalog::health,
+    ),
+    components(schemas(ProblemDocument, status::PartState, status::DayCounts)),
+    modifiers(&Bearer),
+    tags(
+        (name = "Account", description = "Who is asking."),
+        (name = "Jobs", description = "Maps on demand."),
+        (name = "Service", description = "How the service is."),
+    ),
+)]
+struct Description;
+
+/// How a token is sent.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("The token that `POST /v1/auth/token` gives."))
+            .build();
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The `OpenAPI` document as indented JSON with a line's end, the same for each build of a version.
+pub fn openapi() -> String {
+    let mut text = Description::openapi()
+        .to_pretty_json()
+        .unwrap_or_else(|error| {
+            // Strings and maps of strings: there is nothing in it that JSON cannot say.
+            unreachable!("the description is not JSON: {error}")
+        });
+    text.push('\n');
+    text
+}
+
+/// The document over HTTP.
+pub(crate) async fn document() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], openapi()).into_response()
+}

@@ -1,0 +1,200 @@
+//! The service's state, for people and for programs.
+
+use axum::extract::State as Shared;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use chrono::{Days, NaiveDate, Utc};
+use geocrop_store::db::Check;
+use geocrop_store::status::{Day, HISTORY_DAYS, Part, SINCE_METRIC, STATE_METRIC, State};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::time;
+use crate::ApiState;
+use crate::status::{NewestLayer, NewestScene};
+
+/// The service as it stands.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Status {
+    /// When the parts were last looked at (RFC 3339); `null` before the first look.
+    #[schema(required = true)]
+    checked_at: Option<String>,
+    /// The program's version.
+    version: &'static str,
+    /// The parts, those that are not configured left out.
+    parts: Vec<PartStatus>,
+    /// The layer that was published last; `null` where there is none.
+    #[schema(required = true)]
+    newest_layer: Option<NewestLayer>,
+    /// The latest acquisition that a layer was made of; `null` where there is none.
+    #[schema(required = true)]
+    newest_scene: Option<NewestScene>,
+}
+
+/// One part of the service.
+#[derive(Serialize, ToSchema)]
+struct PartStatus {
+    /// Its name for programs.
+    #[schema(value_type = String, example = "store")]
+    id: Part,
+    /// Its name for people.
+    name: &'static str,
+    /// How it stands.
+    #[schema(value_type = PartState)]
+    state: State,
+    /// Since when, without a break in the checks (RFC 3339); `null` where that is unknown.
+    #[schema(required = true)]
+    since: Option<String>,
+    /// What was found, in a sentence.
+    detail: String,
+    /// 90 days of UTC, the oldest first, today last.
+    #[schema(value_type = Vec<DayCounts>)]
+    history: Vec<Day>,
+}
+
+/// How a part stands. `degraded`: it works, but slowly or not wholly. `unknown`: nobody looked, or there is nothing yet.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code, reason = "describes the core's type in the API's document")]
+pub(crate) enum PartState {
+    Up,
+    Degraded,
+    Down,
+    Unknown,
+}
+
+/// How the checks of one day came out. All counts are `null` for a day without checks: nothing is known of it.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the core's type in the API's document")]
+pub(crate) struct DayCounts {
+    /// The day of UTC.
+    #[schema(format = Date)]
+    day: String,
+    /// Checks that found the part up.
+    #[schema(required = true)]
+    up: Option<u32>,
+    /// Checks that found it degraded.
+    #[schema(required = true)]
+    degraded: Option<u32>,
+    /// Checks that found it down.
+    #[schema(required = true)]
+    down: Option<u32>,
+}
+
+/// The service as it stands
+///
+/// The server looks at its own parts once a minute and keeps 90 days of what it found. Times while the server was off
+/// are unknown: they count neither as up nor as down.
+#[utoipa::path(get, path = "/v1/status", tag = "Service", responses(
+    (status = 200, description = "Each part with its history.", body = Status),
+))]
+pub(crate) async fn status(Shared(state): Shared<ApiState>) -> axum::Json<Status> {
+    let newest = state.board().newest();
+    let (checked_at, found) = found(&state);
+    let today = Utc::now().date_naive();
+    // While the database is away the history is unknown: that is told by what was found, not by an error.
+    let kept = state.database().part_states().await.unwrap_or_default();
+    let mut parts = Vec::new();
+    for part in state.status_config().parts() {
+        let history = state.database().part_history(part, today).await;
+        let history = history.unwrap_or_else(|_| unknown_days(today));
+        let check = found.iter().find(|check| check.part == part);
+        let (now, detail) = check.map_or((State::Unknown, "It was not looked at yet."), |check| {
+            (check.state, &check.detail)
+        });
+        let since = kept
+            .iter()
+            .find(|kept| kept.part == part && kept.state == now)
+            .map(|kept| time(kept.since));
+        parts.push(PartStatus {
+            id: part,
+            name: part.name(),
+            state: now,
+            since,
+            detail: detail.to_owned(),
+            history,
+        });
+    }
+    axum::Json(Status {
+        checked_at,
+        version: env!("CARGO_PKG_VERSION"),
+        parts,
+        newest_layer: newest.layer,
+        newest_scene: newest.scene,
+    })
+}
+
+/// The days of a history that cannot be read.
+fn unknown_days(today: NaiveDate) -> Vec<Day> {
+    let days = (0..u64::from(HISTORY_DAYS)).rev();
+    days.map(|ago| Day::unknown((today - Days::new(ago)).to_string()))
+        .collect()
+}
+
+/// The last round, unless it is so old that nothing is known any more.
+fn found(state: &ApiState) -> (Option<String>, Vec<Check>) {
+    let Some(round) = state.board().latest() else {
+        return (None, Vec::new());
+    };
+    let age = (Utc::now() - round.at).to_std().unwrap_or_default();
+    let checks = if age > state.status_config().gap() {
+        Vec::new()
+    } else {
+        round.checks
+    };
+    (Some(time(round.at)), checks)
+}
+
+/// The same numbers for Prometheus, in its text format. Parts of which nothing is known have no sample.
+pub(crate) async fn metrics(Shared(state): Shared<ApiState>) -> Response {
+    let (_, found) = found(&state);
+    let kept = state.database().part_states().await.unwrap_or_default();
+    let mut lines = vec![
+        format!(
+            "# HELP {STATE_METRIC} State of a part of the service: 1 up, 0.5 degraded, 0 down."
+        ),
+        format!("# TYPE {STATE_METRIC} gauge"),
+    ];
+    let known = |state| match state {
+        State::Up => Some("1"),
+        State::Degraded => Some("0.5"),
+        State::Down => Some("0"),
+        State::Unknown => None,
+    };
+    lines.extend(found.iter().filter_map(|check| {
+        let value = known(check.state)?;
+        Some(format!(
+            "{STATE_METRIC}{{part=\"{}\"}} {value}",
+            check.part.id()
+        ))
+    }));
+    lines.push(format!(
+        "# HELP {SINCE_METRIC} When the part came to be as it is, in seconds since 1970."
+    ));
+    lines.push(format!("# TYPE {SINCE_METRIC} gauge"));
+    lines.extend(kept.iter().filter_map(|kept| {
+        let now = found.iter().find(|check| check.part == kept.part)?;
+        (now.state == kept.state).then(|| {
+            let since = kept.since.timestamp();
+            format!("{SINCE_METRIC}{{part=\"{}\"}} {since}", kept.part.id())
+        })
+    }));
+    lines.push(String::new());
+    let text = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, text)], lines.join("\n")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_that_cannot_be_read_is_ninety_unknown_days_that_end_today() {
+        let today = NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
+        let days = unknown_days(today);
+        assert_eq!(days.len(), 90);
+        assert_eq!(days[0].day, "2026-08-25");
+        assert_eq!(days[89].day, "2026-11-22");
+        assert!(days.iter().all(|day| day.state() == State::Unknown));
+    }
+}
