@@ -85,7 +85,6 @@ fn cut(html: &str) -> Vec<Passage> {
                     silent = None;
                 }
             }
-            Some(_) => {}
             None if !ends && SILENT.contains(&name) => silent = Some((name, 1)),
             None if matches!(name, "h1" | "h2" | "h3") => {
                 heading = !ends && name != "h1";
@@ -110,7 +109,7 @@ fn cut(html: &str) -> Vec<Passage> {
                     push(&mut last.text, " ");
                 }
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
     for passage in &mut found {

@@ -104,7 +104,11 @@ fn what_is_written_is_served_and_what_is_wrong_is_told() {
     assert!(first.contains("First words."), "{first}");
     assert!(first.contains("/reload."), "pages watch for the next build");
 
-    write(folder, "content/index.md", &format!("{PAGE}Second words.\n"));
+    write(
+        folder,
+        "content/index.md",
+        &format!("{PAGE}Second words.\n"),
+    );
     served.wait_for("built again: 1 pages made");
     assert!(served.get("/").contains("Second words."));
 
@@ -133,12 +137,21 @@ fn a_site_is_published_once_and_then_only_what_changed() {
         ["content", "store", "dist"].map(|name| folder.join(name).display().to_string());
     let build = || {
         let built = geocrop(&[
-            "site", "build", "--content", &content, "--store", &store, "--out", &dist,
+            "site",
+            "build",
+            "--content",
+            &content,
+            "--store",
+            &store,
+            "--out",
+            &dist,
         ]);
         assert!(built.status.success(), "{}", stderr(&built));
     };
     let publish = |more: &[&str]| {
-        let mut args = vec!["site", "publish", "--site", &dist, "--store", &store, "--json"];
+        let mut args = vec![
+            "site", "publish", "--site", &dist, "--store", &store, "--json",
+        ];
         args.extend(more);
         let published = geocrop(&args);
         assert!(published.status.success(), "{}", stderr(&published));

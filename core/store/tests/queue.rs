@@ -43,6 +43,19 @@ async fn status(db: &Database, id: &Slug) -> JobStatus {
 }
 
 #[tokio::test]
+async fn a_job_of_a_whole_number_of_square_kilometres_is_taken_like_any_other() {
+    let (db, user) = with_user(Role::Admin).await;
+    let new = NewJob {
+        area_km2: 2.0,
+        ..new_job()
+    };
+    let job = db.create_job(&user.id, &new).await.unwrap();
+    let claim = db.claim_next_job(LEASE).await.unwrap().unwrap();
+    assert_eq!(claim.job.id, job.id);
+    assert!((claim.job.area_km2 - 2.0).abs() < f64::EPSILON);
+}
+
+#[tokio::test]
 async fn an_account_is_found_by_its_name_and_names_are_unique() {
     let (db, user) = with_user(Role::Recruiter).await;
     assert_eq!(db.find_user("visitor").await.unwrap(), Some(user.clone()));

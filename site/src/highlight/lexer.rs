@@ -73,14 +73,14 @@ const LANGUAGES: [(&[&str], &str); 9] = [
     ),
     (
         &["sql"],
-        r#"(?xi)
+        r"(?xi)
         (?<c> --.* | /\*(?s:.*?)\*/ )
         | (?<s> '[^']*' )
         | (?<n> \b[0-9][0-9.]*\b | \b(?:null|true|false)\b )
         | (?<k> \b(?:select|from|where|and|or|not|in|is|as|on|join|left|right|inner|outer|group|order|by|having|limit|offset|insert|into|values|update|set|delete|create|alter|drop|table|index|view|policy|enable|row|level|security|using|with|check|primary|key|references|foreign|unique|default|constraint|returning|conflict|do|nothing|case|when|then|else|end|union|all|distinct|exists|between|like|grant|revoke|to|for|begin|commit|rollback|extension|if)\b )
         | (?<f> \b\w+ )\(
         | (?<t> \b(?:integer|bigint|text|boolean|real|double|timestamptz|timestamp|date|uuid|jsonb?|geometry|serial)\b )
-        | \w+"#,
+        | \w+",
     ),
     (
         &["python", "py"],

@@ -203,11 +203,12 @@ impl Database {
                 return Err(DbError::Quota { limit, used });
             }
         }
-        let row = sqlx::query_as::<_, JobRow>(
+        let id = new_id();
+        sqlx::query(
             "INSERT INTO jobs (id, tenant_id, user_id, recipe, period, aoi_geojson, area_km2, status, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, 'accepted', ?) RETURNING *",
+             VALUES (?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
         )
-        .bind(new_id())
+        .bind(&id)
         .bind(tenant)
         .bind(user_id)
         .bind(new.recipe.as_str())
@@ -215,8 +216,13 @@ impl Database {
         .bind(&new.aoi_geojson)
         .bind(new.area_km2)
         .bind(now())
-        .fetch_one(&mut *transaction)
+        .execute(&mut *transaction)
         .await?;
+        // Not RETURNING: SQLite returns a whole number in a REAL column as an integer there.
+        let row = sqlx::query_as::<_, JobRow>("SELECT * FROM jobs WHERE id = ?")
+            .bind(&id)
+            .fetch_one(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         row.try_into()
     }
@@ -249,24 +255,28 @@ impl Database {
     /// Takes the job that waited longest, for as long as `lease`.
     pub async fn claim_next_job(&self, lease: Duration) -> Result<Option<Claim>, DbError> {
         let (token, now) = (new_id(), now());
-        let row = sqlx::query_as::<_, JobRow>(
+        let id: Option<String> = sqlx::query_scalar(
             "UPDATE jobs SET status = 'running', attempts = attempts + 1, claim = ?1, claimed_until = ?2,
                 started_at = coalesce(started_at, ?3), stage = '', progress = 0, message = NULL
              WHERE id = (SELECT id FROM jobs WHERE status = 'accepted' ORDER BY created_at, rowid LIMIT 1)
-             RETURNING *",
+             RETURNING id",
         )
         .bind(&token)
         .bind(until(now, lease))
         .bind(now)
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| {
-            Ok(Claim {
-                job: row.try_into()?,
-                token,
-            })
-        })
-        .transpose()
+        let Some(id) = id else {
+            return Ok(None);
+        };
+        let row = sqlx::query_as::<_, JobRow>("SELECT * FROM jobs WHERE id = ?")
+            .bind(&id)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Some(Claim {
+            job: row.try_into()?,
+            token,
+        }))
     }
 
     /// Says how far the work is and renews the lease. `false`: the job was dismissed or is someone else's now; stop.
