@@ -24,15 +24,18 @@ export async function close() {
   await browser?.close();
 }
 
-/** Opens the map in a browser of its own; `leave` closes it and fails on anything that went wrong meanwhile. */
-export async function open(hash = "", { api = "off", faults = 0, ...options } = {}) {
+/** A fresh profile in the one browser that all tests of a file share. */
+export async function profile(options = {}) {
   browser ??= await chromium.launch({
     executablePath: executable,
     // WebGL in software: there is no graphics card where tests run.
     args: ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
   });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
-  const page = await context.newPage();
+  return browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+}
+
+/** What goes wrong on a page from now on: errors and warnings of the console, and requests to other hosts. */
+export function watch(page) {
   const seen = [];
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && seen.push(message.text()));
   page.on("pageerror", (error) => seen.push(error.message));
@@ -40,6 +43,14 @@ export async function open(hash = "", { api = "off", faults = 0, ...options } = 
     const address = request.url();
     if (!address.startsWith(`${site}/`) && !/^(blob|data):/.test(address)) seen.push(`a request to another host: ${address}`);
   });
+  return seen;
+}
+
+/** Opens the map in a profile of its own; `leave` closes it and fails on anything that went wrong meanwhile. */
+export async function open(hash = "", { api = "off", faults = 0, ...options } = {}) {
+  const context = await profile(options);
+  const page = await context.newPage();
+  const seen = watch(page);
   // The tests are about the map: the API is one that answers nothing but what a page needs to start, or is away.
   const json = (route, body) => route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
   if (api === "off")
