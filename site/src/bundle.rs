@@ -8,7 +8,7 @@ use crate::error::SiteError;
 use crate::output::Output;
 
 /// The files that the bundler writes.
-pub(crate) const FILES: [&str; 4] = ["map.js", "map.css", "worker.js", "borders.json"];
+pub(crate) const FILES: [&str; 5] = ["map.js", "map.css", "worker.js", "borders.json", "start.js"];
 
 /// Addresses of the bundle's files in the site.
 #[derive(Debug, Serialize)]
@@ -17,9 +17,11 @@ pub(crate) struct Bundle {
     style: String,
     worker: String,
     borders: String,
+    /// What runs before the map's script.
+    start: String,
 }
 
-/// Copies the bundle's four files into `output`.
+/// Copies the bundle's files into `output`.
 pub(crate) fn add(folder: &Path, output: &mut Output) -> Result<Bundle, SiteError> {
     let mut add = |file: &'static str, stem: &str, ending: &str| {
         let path = folder.join(file);
@@ -40,5 +42,6 @@ pub(crate) fn add(folder: &Path, output: &mut Output) -> Result<Bundle, SiteErro
         style: add("map.css", "map", "css")?,
         worker: add("worker.js", "worker", "js")?,
         borders: add("borders.json", "borders", "json")?,
+        start: add("start.js", "start", "js")?,
     })
 }

@@ -198,7 +198,8 @@ impl Site {
         let data = match front.template {
             Template::Home => [json(&shown.cards), json(&shown.hero)].concat(),
             Template::Areas => json(&shown.cards),
-            Template::Map | Template::Page => Vec::new(),
+            Template::Map => json(&shown.hero),
+            Template::Page => Vec::new(),
         };
         let key = of_parts(&[self.frame_hash.bytes(), source.hash.bytes(), &data]);
         Self::page(&source.address, &source.file, key, prior, || {
@@ -225,6 +226,7 @@ impl Site {
                 Template::Map => {
                     context.insert("bundle", &self.bundle);
                     context.insert("layers", "/map/layers.json");
+                    context.insert("hero", &shown.hero);
                 }
                 Template::Page => {}
             }

@@ -432,7 +432,7 @@ fn an_empty_store_still_makes_a_site() {
 #[test]
 fn the_map_page_gets_the_bundle_under_hashed_names_and_a_policy_for_its_hosts() {
     let site = Site::new();
-    for file in ["map.js", "map.css", "worker.js", "borders.json"] {
+    for file in ["map.js", "map.css", "worker.js", "borders.json", "start.js"] {
         site.write(&format!("bundle/{file}"), file);
     }
     // The browser must be allowed to reach a store on another host, and nothing else.
@@ -454,7 +454,7 @@ fn the_map_page_gets_the_bundle_under_hashed_names_and_a_policy_for_its_hosts() 
         .into_keys()
         .filter(|path| path.extension().is_some_and(|e| e == "js"))
         .collect();
-    assert_eq!(scripts.len(), 2);
+    assert_eq!(scripts.len(), 3);
     for script in scripts {
         let name = script.file_name().unwrap().to_string_lossy().into_owned();
         assert_eq!(name.split('.').count(), 3, "{name} has no hash");
