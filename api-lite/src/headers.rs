@@ -7,10 +7,11 @@ use axum::response::Response;
 
 /// For JSON and files: nothing in them is ever run.
 const INERT: &str = "default-src 'none'; frame-ancestors 'none'";
-/// For pages: everything from this server. The map's workers are blobs; pages style their charts inline.
+/// For pages: everything from this server. The map's workers are blobs; pages style their charts inline. Only pages of
+/// this server may frame them: the home page holds the map.
 const PAGES: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; \
-    frame-ancestors 'none'";
+    frame-ancestors 'self'";
 
 /// Adds what keeps browsers from guessing, framing and leaking.
 pub(crate) async fn secure(request: Request, next: Next) -> Response {
@@ -25,7 +26,10 @@ pub(crate) async fn secure(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     };
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::X_FRAME_OPTIONS, "DENY");
+    set(
+        header::X_FRAME_OPTIONS,
+        if is_inert { "DENY" } else { "SAMEORIGIN" },
+    );
     set(header::REFERRER_POLICY, "strict-origin-when-cross-origin");
     set(
         header::CONTENT_SECURITY_POLICY,

@@ -10,7 +10,7 @@ use crate::ApiState;
 use crate::problem::Problem;
 
 /// Whatever no route took.
-pub(crate) async fn serve_site(State(state): State<ApiState>, request: Request) -> Response {
+pub(crate) async fn serve_site(State(state): State<ApiState>, mut request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let none = || Problem::not_found(format!("There is nothing at {path}.")).into_response();
     if is_hidden(&path) || path.starts_with("/v1/") || path == "/v1" {
@@ -27,11 +27,16 @@ pub(crate) async fn serve_site(State(state): State<ApiState>, request: Request) 
             .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
+    if request.headers().contains_key(header::RANGE) {
+        // A part is one of the file itself: nobody who asks for bytes 4 to 7 means those of a compressed copy.
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
     let page = site.join("404.html");
-    let folder = ServeDir::new(site);
+    let folder = ServeDir::new(site).precompressed_br().precompressed_gzip();
     let served = if page.is_file() {
+        let page = ServeFile::new(page).precompressed_br().precompressed_gzip();
         folder
-            .not_found_service(ServeFile::new(page))
+            .not_found_service(page)
             .oneshot(request)
             .await
             .into_response()
@@ -44,11 +49,33 @@ pub(crate) async fn serve_site(State(state): State<ApiState>, request: Request) 
     {
         return none();
     }
-    // Pages keep their names; a browser must ask whether its copy is still right.
+    let keep = response.status() != StatusCode::NOT_FOUND && is_hashed(&path);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static(if keep { FOR_EVER } else { ASK }),
+    );
+    // Which copy was sent depends on what the reader takes, also where none was: a cache between must know.
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
+}
+
+/// For names that hold the hash of their bytes.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Pages keep their names; a browser must ask whether its copy is still right.
+const ASK: &str = "no-cache";
+
+/// Whether the last part of a path is a name as the generator gives it to assets: `style.0123456789ab.css`.
+fn is_hashed(path: &str) -> bool {
+    let mut parts = path
+        .rsplit_once('/')
+        .map_or(path, |(_, name)| name)
+        .rsplit('.');
+    let (Some(ending), Some(hash), Some(stem)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    !ending.is_empty() && !stem.is_empty() && hash.len() == 12 && hash.bytes().all(is_digit)
 }
 
 /// Whether a path names something whose name starts with a dot, also when the dot is written `%2e`.
@@ -64,6 +91,29 @@ fn is_hidden(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_a_hash_is_told_from_others() {
+        for path in [
+            "/map/map.0123456789ab.js",
+            "/style.ffffffffffff.css",
+            "/a/b.c.0a1b2c3d4e5f.webp",
+        ] {
+            assert!(is_hashed(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/map/",
+            "/map/map.js",
+            "/0123456789ab.js",
+            "/map.0123456789ab",
+            "/map.0123456789AB.js",
+            "/map.0123456789abc.js",
+            "/map.0123456789ab./x.js",
+        ] {
+            assert!(!is_hashed(path), "{path}");
+        }
+    }
 
     #[test]
     fn dot_files_are_hidden_however_the_dot_is_written() {

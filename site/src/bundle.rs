@@ -8,7 +8,8 @@ use crate::error::SiteError;
 use crate::output::Output;
 
 /// The files that the bundler writes.
-pub(crate) const FILES: [&str; 5] = [
+pub(crate) const FILES: [&str; 6] = [
+    "start.js",
     "map.js",
     "map.css",
     "worker.js",
@@ -23,6 +24,8 @@ pub(crate) struct Bundle {
     style: String,
     worker: String,
     borders: String,
+    /// What runs before the map's script.
+    start: String,
     /// The script of the status page.
     status: String,
 }
@@ -48,6 +51,7 @@ pub(crate) fn add(folder: &Path, output: &mut Output) -> Result<Bundle, SiteErro
         style: add("map.css", "map", "css")?,
         worker: add("worker.js", "worker", "js")?,
         borders: add("borders.json", "borders", "json")?,
+        start: add("start.js", "start", "js")?,
         status: add("status.js", "status", "js")?,
     })
 }

@@ -36,8 +36,11 @@ pub(crate) fn render(
         template: source.file.clone(),
         problem: e.to_string(),
     })?;
-    // Long lines of code scroll sideways; without a mouse that needs the focus. Text has its < escaped, so this is a tag.
-    Ok(html.replace("<pre>", "<pre tabindex=\"0\">"))
+    // Long lines of code and wide tables scroll sideways; without a mouse that needs the focus. Text has its < escaped,
+    // so these are tags.
+    Ok(html
+        .replace("<pre>", "<pre tabindex=\"0\">")
+        .replace("<table>", "<table tabindex=\"0\">"))
 }
 
 /// Every link and image of the page with its line in the file, for the link checker's messages.

@@ -305,7 +305,8 @@ impl Site {
             Template::Incident => json(&extras.status_address),
             Template::Api => json(&extras.api),
             Template::Search => json(&self.search),
-            Template::Map | Template::Page => Vec::new(),
+            Template::Map => json(&shown.hero),
+            Template::Page => Vec::new(),
         };
         let quoted: Vec<u8> = front
             .data
@@ -354,6 +355,7 @@ impl Site {
                 Template::Map => {
                     context.insert("bundle", &self.bundle);
                     context.insert("layers", "/map/layers.json");
+                    context.insert("hero", &shown.hero);
                 }
                 Template::Status => {
                     context.insert("bundle", &self.bundle);
@@ -518,18 +520,18 @@ impl Site {
         };
         let scripted = address == "/map/" || template == Template::Status;
         if !scripted || self.bundle.is_none() {
-            let mut policy = common.replace(" data: blob:", "");
+            // Where no script runs none could connect. But programs that judge pages read robots.txt under their policy.
+            let mut policy = format!("{}; connect-src 'self'", common.replace(" data: blob:", ""));
             match template {
                 Template::Search => {
                     policy = policy.replace("form-action 'none'", "form-action 'self'");
-                    policy.push_str("; script-src 'self'; connect-src 'self'");
                 }
                 // The map in a frame.
                 Template::Home => policy.push_str("; frame-src 'self'"),
                 _ => {}
             }
-            if self.frame.reload.is_some() && template != Template::Search {
-                policy.push_str("; script-src 'self'; connect-src 'self'");
+            if self.frame.reload.is_some() || template == Template::Search {
+                policy.push_str("; script-src 'self'");
             }
             return policy;
         }

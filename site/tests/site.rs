@@ -437,6 +437,7 @@ fn an_empty_store_still_makes_a_site() {
 fn the_map_page_gets_the_bundle_under_hashed_names_and_a_policy_for_its_hosts() {
     let site = Site::new();
     for file in [
+        "start.js",
         "map.js",
         "map.css",
         "worker.js",

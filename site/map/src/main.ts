@@ -40,6 +40,7 @@ async function start(app: HTMLElement): Promise<void> {
   const style = () => basemap(new URL(href("borders")!, location.href).href, dark.matches);
   const host = document.getElementById("map")!;
   const first = wanted(view, sheets(layers));
+  await window.geocropGraphics;
 
   maplibregl.setWorkerUrl(new URL(href("worker")!, location.href).href);
   installTiles();
@@ -59,7 +60,6 @@ async function start(app: HTMLElement): Promise<void> {
   });
   map.touchZoomRotate.disableRotation();
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
-  map.addControl(new maplibregl.ScaleControl({ maxWidth: 110 }), "bottom-right");
   // For tests and for the curious: the console can look at the map.
   Object.assign(window, { geocropMap: map });
 
@@ -70,6 +70,9 @@ async function start(app: HTMLElement): Promise<void> {
   panel.append(status);
   map.on("error", ({ error }) => say(`Some of the map cannot be read just now: ${error.message}`));
   await new Promise((ready) => map.once("load", ready));
+  document.getElementById("wait")?.remove();
+  // Both at once, since the second would move the first.
+  map.addControl(new maplibregl.ScaleControl({ maxWidth: 110 }), "bottom-right");
   // Closed from the start: it opens itself, which would cover the map and move what lies beside it.
   map.addControl(new maplibregl.AttributionControl({ compact: true }), "bottom-right");
   const credits = map.getContainer().querySelector(".maplibregl-ctrl-attrib");

@@ -24,23 +24,21 @@ export async function close() {
   await browser?.close();
 }
 
-function launch() {
-  return chromium.launch({
+/** A fresh profile in the one browser that all tests of a file share. */
+export async function profile(options = {}) {
+  browser ??= await chromium.launch({
     executablePath: executable,
     // WebGL in software: there is no graphics card where tests run.
     args: ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
   });
+  return browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
 }
 
 /** Opens a page that is not the map. `routes` answers some of its requests; `leave` fails on more than `faults` complaints. */
 export async function visit(path, { routes = async () => {}, faults = 0, ...options } = {}) {
-  browser ??= await launch();
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  const context = await profile(options);
   const page = await context.newPage();
-  const seen = [];
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && seen.push(message.text()));
-  page.on("pageerror", (error) => seen.push(error.message));
-  page.on("request", (request) => request.url().startsWith(`${site}/`) || seen.push(`a request to another host: ${request.url()}`));
+  const seen = watch(page);
   await routes(page);
   await page.goto(`${site}${path}`);
   const leave = async () => {
@@ -50,11 +48,8 @@ export async function visit(path, { routes = async () => {}, faults = 0, ...opti
   return { page, leave };
 }
 
-/** Opens the map in a browser of its own; `leave` closes it and fails on anything that went wrong meanwhile. */
-export async function open(hash = "", { api = "off", faults = 0, ...options } = {}) {
-  browser ??= await launch();
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
-  const page = await context.newPage();
+/** What goes wrong on a page from now on: errors and warnings of the console, and requests to other hosts. */
+export function watch(page) {
   const seen = [];
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && seen.push(message.text()));
   page.on("pageerror", (error) => seen.push(error.message));
@@ -62,6 +57,14 @@ export async function open(hash = "", { api = "off", faults = 0, ...options } = 
     const address = request.url();
     if (!address.startsWith(`${site}/`) && !/^(blob|data):/.test(address)) seen.push(`a request to another host: ${address}`);
   });
+  return seen;
+}
+
+/** Opens the map in a profile of its own; `leave` closes it and fails on anything that went wrong meanwhile. */
+export async function open(hash = "", { api = "off", faults = 0, ...options } = {}) {
+  const context = await profile(options);
+  const page = await context.newPage();
+  const seen = watch(page);
   // The tests are about the map: the API is one that answers nothing but what a page needs to start, or is away.
   const json = (route, body) => route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
   if (api === "off")
