@@ -465,7 +465,7 @@ fn the_map_page_gets_the_bundle_under_hashed_names_and_a_policy_for_its_hosts() 
         .into_keys()
         .filter(|path| path.extension().is_some_and(|e| e == "js"))
         .collect();
-    assert_eq!(scripts.len(), 3);
+    assert_eq!(scripts.len(), 4, "start, map, worker and status");
     for script in scripts {
         let name = script.file_name().unwrap().to_string_lossy().into_owned();
         assert_eq!(name.split('.').count(), 3, "{name} has no hash");
