@@ -380,6 +380,9 @@ pub(crate) struct SiteBuild {
     /// Prometheus server that the status page's measurements are taken from.
     #[arg(long, value_name = "URL")]
     pub(crate) prometheus: Option<String>,
+    /// PMTiles archive of your own, such as an extract of OpenStreetMap, for the map to draw below the layers.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) basemap: Option<String>,
     /// Build pages marked `draft = true` too.
     #[arg(long)]
     pub(crate) drafts: bool,

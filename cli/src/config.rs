@@ -26,7 +26,7 @@ struct Known {
 
 /// Every setting. The environment's name is `GEOCROP_` and the key in capitals, a dot as `_`. A key with a dot is one of a
 /// table in the file: `mlflow_url` of `[status]`.
-const KNOWN: [Known; 12] = [
+const KNOWN: [Known; 13] = [
     Known {
         key: "store",
         default: "store",
@@ -75,6 +75,11 @@ const KNOWN: [Known; 12] = [
     // Where `site build` asks for the measurements of the status page; empty: the page has none.
     Known {
         key: "site.prometheus_url",
+        default: "",
+    },
+    // A PMTiles archive of OpenStreetMap that the map draws below the layers; empty: borders and towns alone.
+    Known {
+        key: "site.basemap",
         default: "",
     },
 ];

@@ -47,6 +47,8 @@ pub struct BuildOptions {
     pub api_href: Option<String>,
     /// Folder for what need not be made twice, such as drawn diagrams.
     pub cache: PathBuf,
+    /// Address of a PMTiles archive that the map draws below the layers.
+    pub basemap: Option<String>,
     /// Whether pages marked as drafts are built too.
     pub drafts: bool,
     /// What was measured of the service, for the status page; without it the page says that it knows nothing.
@@ -72,6 +74,7 @@ impl BuildOptions {
             base_url: None,
             api_href: Some("/v1".to_owned()),
             cache: cache.into(),
+            basemap: None,
             drafts: false,
             measured: None,
             reload: false,

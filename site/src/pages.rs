@@ -78,6 +78,8 @@ struct Frame {
     catalog: Option<String>,
     store: String,
     api: Option<String>,
+    /// Address of a base map of the owner's.
+    basemap: Option<String>,
     /// Address of the feed, where there is one.
     feed: Option<&'static str>,
 }
@@ -223,6 +225,7 @@ impl Site {
             catalog: (!catalog.areas.is_empty()).then(|| format!("{store_href}catalog.json")),
             store: store_href.clone(),
             api: options.api_href.clone(),
+            basemap: options.basemap.clone(),
             feed: (options.base_url.is_some() && feeds::has_feed(sources)).then_some(feeds::FEED),
         };
         let frame_hash = of_parts(&[
@@ -536,7 +539,8 @@ impl Site {
             return policy;
         }
         let mut hosts = String::from("'self'");
-        for href in [Some(&self.store_href), self.api_href.as_ref()]
+        let basemap = self.frame.basemap.as_ref();
+        for href in [Some(&self.store_href), self.api_href.as_ref(), basemap]
             .into_iter()
             .flatten()
         {

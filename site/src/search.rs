@@ -128,7 +128,8 @@ fn push(to: &mut String, text: &str) {
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&amp;", "&");
-    for letter in text.chars() {
+    // The arrow leads from a footnote back to its place.
+    for letter in text.chars().filter(|letter| *letter != '↩') {
         if !letter.is_whitespace() {
             to.push(letter);
         } else if !to.is_empty() && !to.ends_with(' ') {

@@ -452,12 +452,16 @@ fn the_map_page_gets_the_bundle_under_hashed_names_and_a_policy_for_its_hosts() 
     let mut options = site.options();
     options.map_bundle = Some(site.path("bundle"));
     options.store_href = "https://files.example.org/geocrop".to_owned();
+    options.basemap = Some("https://tiles.example.org/zimbabwe.pmtiles".to_owned());
     build(&options).unwrap();
     let html = site.read("out/map/index.html");
     assert!(
-        html.contains("connect-src &#39;self&#39; https://files.example.org"),
+        html.contains(
+            "connect-src &#39;self&#39; https://files.example.org https://tiles.example.org"
+        ),
         "{html}"
     );
+    assert!(html.contains("data-href-basemap=\"https://tiles.example.org/zimbabwe.pmtiles\""));
     assert!(html.contains("worker-src &#39;self&#39;"));
     assert!(html.contains("data-href-store=\"https://files.example.org/geocrop/\""));
     let scripts: Vec<_> = site

@@ -220,6 +220,7 @@ fn the_script_and_its_leave_come_with_the_bundle() {
         "map.js",
         "map.css",
         "worker.js",
+        "start.js",
         "borders.json",
         "status.js",
     ] {

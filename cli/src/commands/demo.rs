@@ -101,6 +101,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         api_href: Some("/v1".into()),
         cache: cache_dir().join("site"),
         drafts: false,
+        basemap: config.optional("site.basemap"),
         measured: None,
         reload: false,
     })?;

@@ -15,6 +15,7 @@ use crate::progress::{self, Bar};
 pub(crate) fn build(args: &SiteBuild, mut config: Config) -> Result<()> {
     config.flag("store", args.store.as_ref());
     config.flag("site.prometheus_url", args.prometheus.as_ref());
+    config.flag("site.basemap", args.basemap.as_ref());
     let options = BuildOptions {
         content: args.content.clone(),
         store: config.get("store").to_owned(),
@@ -25,6 +26,7 @@ pub(crate) fn build(args: &SiteBuild, mut config: Config) -> Result<()> {
         api_href: Some("/v1".to_owned()),
         cache: cache_dir().join("site"),
         drafts: args.drafts,
+        basemap: config.optional("site.basemap"),
         measured: measured(&config),
         reload: false,
     };
@@ -108,6 +110,7 @@ fn watched(args: &SiteServe, config: &Config) -> Result<BuildOptions> {
         cache_dir().join("site"),
     );
     options.map_bundle.clone_from(&args.map_bundle);
+    options.basemap = config.optional("site.basemap");
     options.drafts = true;
     options.reload = true;
     std::fs::create_dir_all(cache_dir().join("site-serve"))?;
