@@ -5,7 +5,6 @@
     reason = "helpers of tests are tests; clippy only knows the functions with #[test]"
 )]
 
-#[allow(dead_code, reason = "what the other file of tests needs as well")]
 mod common;
 
 use common::{Place, Server};

@@ -5,7 +5,6 @@
     reason = "helpers of tests are tests; clippy only knows the functions with #[test]"
 )]
 
-#[allow(dead_code, reason = "shared with the tests that submit jobs")]
 mod common;
 
 use std::time::Duration;

@@ -9,10 +9,10 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::chart::escape;
 use crate::content::Source;
 use crate::error::SiteError;
 use crate::front::Template;
+use crate::html::escape;
 
 /// Where the document is in the content folder.
 const DOCUMENT: &str = "data/openapi.json";

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::html::escape;
+
 /// One bar.
 #[derive(Debug, Clone)]
 pub(crate) struct Bar<'a> {
@@ -178,21 +180,6 @@ fn round_step(least: f64) -> f64 {
         .map(|times| times * power)
         .find(|step| *step >= least * 0.999_999)
         .unwrap_or(10.0 * power)
-}
-
-/// Escapes text for HTML and SVG, in elements and in quoted attributes.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

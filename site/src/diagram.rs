@@ -15,8 +15,8 @@ use merman::{
     SvgRequest,
 };
 
-use crate::chart::escape;
 use crate::hash::short_hash;
+use crate::html::{attribute, escape};
 use cli::Cli;
 
 /// Part of every cache key: a new renderer or a new clean-up must not find old pictures.
@@ -264,13 +264,6 @@ fn without_attribute(svg: &str, name: &str) -> String {
     }
     out.push_str(rest);
     out
-}
-
-fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
-    let opening = format!(" {name}=\"");
-    let start = tag.find(&opening)? + opening.len();
-    let length = tag[start..].find('"')?;
-    Some(&tag[start..start + length])
 }
 
 /// Moves the title of each group to the left of its box, and to the end of the drawing, so that arrows run below it.

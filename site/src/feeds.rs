@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::chart::escape;
 use crate::content::Source;
+use crate::html::escape;
 use crate::output::Output;
 use crate::{SiteError, front::Day};
 

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::html::unescape;
+
 /// What a page offers and asks for, read from its HTML.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 pub(crate) struct Scan {
@@ -29,11 +31,13 @@ pub(crate) fn scan(html: &str) -> Scan {
             for (name, value, at) in attributes(tag) {
                 match name {
                     "id" => {
-                        found.ids.push(unescape(value));
+                        found.ids.push(unescape(value).into_owned());
                     }
-                    "href" | "src" | "action" => found.links.push((unescape(value), line + at)),
+                    "href" | "src" | "action" => {
+                        found.links.push((unescape(value).into_owned(), line + at));
+                    }
                     _ if name.starts_with("data-href-") => {
-                        found.links.push((unescape(value), line + at));
+                        found.links.push((unescape(value).into_owned(), line + at));
                     }
                     _ => {}
                 }
@@ -79,19 +83,6 @@ fn attributes(tag: &str) -> impl Iterator<Item = (&str, &str, usize)> {
         from = end + 1;
         Some((name, &tag[quote + 1..end], here))
     })
-}
-
-fn unescape(value: &str) -> String {
-    if !value.contains('&') {
-        return value.to_owned();
-    }
-    value
-        .replace("&quot;", "\"")
-        .replace("&#x27;", "'")
-        .replace("&#39;", "'")
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&amp;", "&")
 }
 
 /// Where an internal link may lead.

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options};
 
-use crate::chart::escape;
 use crate::content::Source;
 use crate::diagram::Painter;
 use crate::error::SiteError;
 use crate::highlight;
+use crate::html::escape;
 use crate::links;
 use crate::view::Picture;
 

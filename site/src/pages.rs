@@ -1,4 +1,4 @@
-//! The pages: what they share, their templates, and their security policy.
+//! The pages: what they share, and how each is made from its template.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,7 +22,8 @@ use crate::hash::{Digest, of_parts};
 use crate::links::{self, Scan};
 use crate::markdown;
 use crate::output::Output;
-use crate::search::{self, Passage};
+use crate::policy::{Does, Policy};
+use crate::search::{self, Passage, SearchPage};
 use crate::status::{Incident, StatusPage};
 use crate::structured::{Subject, json_ld};
 use crate::view::{self, AreaPage, Files, Hero, Picture};
@@ -30,7 +31,6 @@ use crate::view::{self, AreaPage, Files, Hero, Picture};
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
 const RELOAD: &str = include_str!("../assets/reload.js");
-const SEARCH: &str = include_str!("../assets/search.js");
 const TEMPLATES: [(&str, &str); 12] = [
     ("base.html", include_str!("../templates/base.html")),
     ("page.html", include_str!("../templates/page.html")),
@@ -58,7 +58,7 @@ pub(crate) struct Site {
     /// The photographs beside the pages, by address.
     photographs: BTreeMap<String, Picture>,
     /// What the search page shows, where there is one.
-    search: Option<Search>,
+    search: Option<SearchPage>,
     /// Figures that pages quote.
     data: BTreeMap<String, Data>,
     content: PathBuf,
@@ -88,43 +88,6 @@ struct Frame {
 struct NavEntry {
     title: String,
     address: String,
-}
-
-/// What the search page shows.
-#[derive(Debug, Serialize)]
-struct Search {
-    script: String,
-    index: &'static str,
-    pages: Vec<SearchEntry>,
-}
-
-#[derive(Debug, Serialize)]
-struct SearchEntry {
-    title: String,
-    address: String,
-    description: String,
-}
-
-impl Search {
-    fn new(sources: &[Source], output: &mut Output) -> Result<Self, SiteError> {
-        let listed = sources.iter().filter(|source| {
-            source.address != "/404.html" && source.front.template != Template::Search
-        });
-        let mut pages: Vec<SearchEntry> = listed
-            .map(|source| SearchEntry {
-                title: source.front.title.clone(),
-                address: source.address.clone(),
-                description: source.front.description.clone(),
-            })
-            .collect();
-        // Sections after what they belong to: /areas/ before /areas/dam/.
-        pages.sort_by(|a, b| a.address.cmp(&b.address));
-        Ok(Self {
-            script: output.add_hashed("/", "search", "js", SEARCH.as_bytes().to_vec())?,
-            index: search::INDEX,
-            pages,
-        })
-    }
 }
 
 /// The page's own part of a template's context.
@@ -211,7 +174,7 @@ impl Site {
         let search = sources
             .iter()
             .any(|source| source.front.template == Template::Search)
-            .then(|| Search::new(sources, output))
+            .then(|| SearchPage::new(sources, output))
             .transpose()?;
         let frame = Frame {
             style: output.add_hashed("/", "style", "css", STYLE.as_bytes().to_vec())?,
@@ -513,45 +476,35 @@ impl Site {
         context
     }
 
-    /// The content security policy: nothing from elsewhere, nothing inline, scripts on the map, the search and the status
-    /// page alone.
     fn policy(&self, subject: &Subject<'_>, address: &str) -> String {
-        let common = "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'";
         let template = match subject {
             Subject::Written(front) => front.template,
             Subject::Area => Template::Page,
         };
-        let scripted = address == "/map/" || template == Template::Status;
-        if !scripted || self.bundle.is_none() {
-            // Where no script runs none could connect. But programs that judge pages read robots.txt under their policy.
-            let mut policy = format!("{}; connect-src 'self'", common.replace(" data: blob:", ""));
-            match template {
-                Template::Search => {
-                    policy = policy.replace("form-action 'none'", "form-action 'self'");
-                }
-                // The map in a frame.
-                Template::Home => policy.push_str("; frame-src 'self'"),
-                _ => {}
-            }
-            if self.frame.reload.is_some() || template == Template::Search {
-                policy.push_str("; script-src 'self'");
-            }
-            return policy;
+        let bundled = self.bundle.is_some();
+        let map = bundled && address == "/map/";
+        let status = bundled && template == Template::Status;
+        let search = template == Template::Search;
+        let addresses = [
+            Some(self.store_href.as_str()).filter(|_| map),
+            self.api_href.as_deref().filter(|_| map || status),
+            self.frame.basemap.as_deref().filter(|_| map),
+        ];
+        let scripts = map || status || search || self.frame.reload.is_some();
+        let does = [
+            (scripts, Does::Scripts),
+            (map, Does::Map),
+            (search, Does::Form),
+            (bundled && template == Template::Home, Does::Frame),
+        ];
+        Policy {
+            does: does
+                .into_iter()
+                .filter_map(|(yes, what)| yes.then_some(what))
+                .collect(),
+            reads: addresses.into_iter().flatten().collect(),
         }
-        let mut hosts = String::from("'self'");
-        let basemap = self.frame.basemap.as_ref();
-        for href in [Some(&self.store_href), self.api_href.as_ref(), basemap]
-            .into_iter()
-            .flatten()
-        {
-            if let Some(origin) = origin(href)
-                && !hosts.contains(origin)
-            {
-                hosts.push(' ');
-                hosts.push_str(origin);
-            }
-        }
-        format!("{common}; script-src 'self'; worker-src 'self'; connect-src {hosts}")
+        .to_string()
     }
 
     fn render(&self, template: &str, context: &Context) -> Result<String, SiteError> {
@@ -564,13 +517,6 @@ impl Site {
 /// A value as the bytes that are hashed for it.
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
-}
-
-/// The scheme and host of an address, or `None` for a path on this site.
-fn origin(href: &str) -> Option<&str> {
-    let host = href.find("://")? + 3;
-    let end = href[host..].find('/').map_or(href.len(), |at| host + at);
-    Some(&href[..end])
 }
 
 fn template_fault(template: &str, error: &tera::Error) -> SiteError {
@@ -590,22 +536,4 @@ fn causes(error: &tera::Error) -> String {
         cause = inner.source();
     }
     problem
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origins_are_scheme_and_host() {
-        assert_eq!(origin("/store/"), None);
-        assert_eq!(
-            origin("https://s3.example.org/b/"),
-            Some("https://s3.example.org")
-        );
-        assert_eq!(
-            origin("http://localhost:9000"),
-            Some("http://localhost:9000")
-        );
-    }
 }

@@ -5,6 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::content::Source;
+use crate::error::SiteError;
+use crate::front::Template;
+use crate::html::{attribute, unescape};
+use crate::output::Output;
+
+/// What runs on the search page.
+const SCRIPT: &str = include_str!("../assets/search.js");
+
 /// Where the index is.
 pub(crate) const INDEX: &str = "/search/index.json";
 
@@ -121,27 +130,14 @@ fn cut(html: &str) -> Vec<Passage> {
 
 /// Adds text with its entities resolved and its blanks made one.
 fn push(to: &mut String, text: &str) {
-    let text = text
-        .replace("&quot;", "\"")
-        .replace("&#x27;", "'")
-        .replace("&#39;", "'")
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&amp;", "&");
     // The arrow leads from a footnote back to its place.
-    for letter in text.chars().filter(|letter| *letter != '↩') {
+    for letter in unescape(text).chars().filter(|letter| *letter != '↩') {
         if !letter.is_whitespace() {
             to.push(letter);
         } else if !to.is_empty() && !to.ends_with(' ') {
             to.push(' ');
         }
     }
-}
-
-fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
-    let opening = [" ", name, "=\""].concat();
-    let start = tag.find(&opening)? + opening.len();
-    tag[start..].split('"').next()
 }
 
 /// The index of pages, each with its address and title.
@@ -158,6 +154,44 @@ pub(crate) fn index<'a>(
         })
         .collect();
     serde_json::to_vec(&rows)
+}
+
+/// What the search page shows.
+#[derive(Debug, Serialize)]
+pub(crate) struct SearchPage {
+    script: String,
+    index: &'static str,
+    pages: Vec<SearchEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct SearchEntry {
+    title: String,
+    address: String,
+    description: String,
+}
+
+impl SearchPage {
+    /// Lists the pages, and adds the script to `output`.
+    pub(crate) fn new(sources: &[Source], output: &mut Output) -> Result<Self, SiteError> {
+        let listed = sources.iter().filter(|source| {
+            source.address != "/404.html" && source.front.template != Template::Search
+        });
+        let mut pages: Vec<SearchEntry> = listed
+            .map(|source| SearchEntry {
+                title: source.front.title.clone(),
+                address: source.address.clone(),
+                description: source.front.description.clone(),
+            })
+            .collect();
+        // Sections after what they belong to: /areas/ before /areas/dam/.
+        pages.sort_by(|a, b| a.address.cmp(&b.address));
+        Ok(Self {
+            script: output.add_hashed("/", "search", "js", SCRIPT.as_bytes().to_vec())?,
+            index: INDEX,
+            pages,
+        })
+    }
 }
 
 #[cfg(test)]

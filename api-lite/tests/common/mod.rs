@@ -1,4 +1,5 @@
 //! The real server on a port and a runtime of its own, with a runner that publishes small real files.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
-use crate::chart::escape;
+use crate::html::escape;
 
 /// Scopes and the class of what they mark. The innermost scope that is listed decides.
 const CLASSES: [(&str, &str); 17] = [

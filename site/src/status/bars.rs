@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use geocrop_store::status::{Day, HISTORY_DAYS, Part, State};
 
-use crate::chart::escape;
+use crate::html::escape;
 
 /// Height of the drawing.
 const HEIGHT: u32 = 34;
