@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::ProblemDocument;
-use crate::routes::{accounts, catalog, jobs, status};
+use crate::routes::{accounts, areas, catalog, invites, jobs, ready, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,15 +18,29 @@ use crate::routes::{accounts, catalog, jobs, status};
     ),
     paths(
         accounts::token,
+        accounts::logout,
         accounts::me,
+        invites::accept,
+        invites::create,
+        invites::list,
+        invites::revoke,
+        invites::create_key,
+        invites::list_keys,
+        invites::revoke_key,
+        accounts::public_keys,
         catalog::recipes,
-        jobs::create,
-        jobs::list,
+        jobs::order::create,
+        jobs::list::list,
         jobs::show,
+        jobs::events::events,
         jobs::dismiss,
-        jobs::result,
+        jobs::result::main,
+        jobs::result::file,
+        jobs::result::signed,
         status::status,
         catalog::health,
+        ready::ready,
+        areas::asked,
     ),
     components(schemas(ProblemDocument, status::PartState, status::DayCounts)),
     modifiers(&Bearer),

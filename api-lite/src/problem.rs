@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use geocrop_database::DbError;
 use geocrop_store::StoreError;
-use geocrop_store::db::DbError;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -16,6 +16,7 @@ pub(crate) struct Problem {
     detail: String,
     hint: Option<String>,
     members: Map<String, Value>,
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -33,6 +34,7 @@ impl Problem {
             detail: detail.into(),
             hint: None,
             members: Map::new(),
+            retry_after: None,
         }
     }
 
@@ -48,6 +50,18 @@ impl Problem {
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
+    }
+
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
+    /// In how many seconds trying again may help.
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
@@ -74,6 +88,23 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, title, detail)
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+    }
+
+    /// A part that this needs is away for the moment.
+    pub(crate) fn unavailable(cause: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(cause, "a part does not answer");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "The service is interrupted",
+            "A part that this needs does not answer.",
+        )
+        .hint("Try again in a few seconds; GET /v1/status tells what is away.")
+        .retry_after(5)
     }
 
     /// A fault of ours: the log has the cause, the client does not.
@@ -124,6 +155,11 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             response
                 .headers_mut()
@@ -142,9 +178,16 @@ impl From<DbError> for Problem {
                 "No jobs left",
                 format!("This account may make {limit} jobs in all and has made {used}."),
             )
-            .hint("Jobs that failed do not count. Published maps need no account; for more jobs, ask whoever runs this server.")
+            .hint("Jobs that failed on our side or were cancelled before they began do not count. Published maps need no account; for more jobs, ask whoever runs this server.")
             .with("limit", limit)
             .with("used", used),
+            DbError::OtherRequest => Self::unprocessable(
+                "idempotency-key-reused",
+                "The idempotency key was used for another request",
+                "This Idempotency-Key came before, with another request.",
+            )
+            .hint("Take a new key for a new request."),
+            error @ DbError::Unavailable(_) => Self::unavailable(&error),
             error => Self::internal(&error),
         }
     }

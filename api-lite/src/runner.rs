@@ -1,12 +1,13 @@
 //! The seam between the API and whatever makes maps.
 
+use geocrop_database::{Estimate, JobKind};
 use geocrop_raster::Aoi;
 use geocrop_store::{Period, Slug};
 
-/// Makes the maps that jobs ask for.
+/// Makes what jobs ask for.
 pub trait Runner: Send + Sync + 'static {
     /// Runs a job to its end on the calling thread and publishes the result under
-    /// [`layout::job`](geocrop_store::layout::job) of the job's tenant and id.
+    /// [`layout::job_folder`](geocrop_store::layout::job_folder) of the job's tenant and id.
     ///
     /// # Errors
     /// [`RunFailure`], with nothing left half-published. Also when `progress` said to stop.
@@ -14,6 +15,12 @@ pub trait Runner: Send + Sync + 'static {
 
     /// What may be asked for.
     fn recipes(&self) -> Vec<RecipeInfo>;
+
+    /// What a map will take, as far as one can say without looking at the imagery.
+    fn estimate(&self, recipe: &Slug, area_km2: f64) -> Estimate {
+        let _ = (recipe, area_km2);
+        Estimate::default()
+    }
 }
 
 /// What a job asks for.
@@ -23,12 +30,16 @@ pub struct JobRequest {
     pub tenant: Slug,
     /// The job's id.
     pub job: Slug,
-    /// How the map is made.
-    pub recipe: Slug,
-    /// The period it shows.
-    pub period: Period,
-    /// Where.
-    pub aoi: Aoi,
+    /// What sort of answer is wanted.
+    pub kind: JobKind,
+    /// How the map is made, where there is one.
+    pub recipe: Option<Slug>,
+    /// The period it shows, where there is one.
+    pub period: Option<Period>,
+    /// Where, if that is asked.
+    pub aoi: Option<Aoi>,
+    /// What else was asked, by the kind.
+    pub parameters: serde_json::Value,
 }
 
 /// Tells how far a job is. `false` is the answer to stop: the job was dismissed or the server is shutting down. Cheap
@@ -47,8 +58,8 @@ pub struct Stage<'a> {
 /// A job done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunOutcome {
-    /// The store's key of the published item.
-    pub item_key: String,
+    /// The store's key of the result's main document: of a map its item.
+    pub result_key: String,
 }
 
 /// A job not done.
@@ -58,6 +69,8 @@ pub struct RunFailure {
     pub message: String,
     /// Whether trying again may help: the network, not the request.
     pub retryable: bool,
+    /// Whether what was asked for cannot be made, rather than that we failed at it. Only then the job counts.
+    pub by_request: bool,
 }
 
 /// A recipe, as users choose it.
@@ -65,12 +78,14 @@ pub struct RunFailure {
 pub struct RecipeInfo {
     /// Its name.
     pub name: Slug,
+    /// What tells this recipe from an earlier one of the same name.
+    pub fingerprint: String,
     /// Its name for people.
     pub title: String,
     /// What the map shows, in a sentence or two.
     pub description: String,
     /// The periods that there is imagery for.
     pub periods: Vec<Period>,
-    /// The largest area that it may be asked for, in square kilometres; the account's limit applies as well.
+    /// The largest area, in square kilometres, if the recipe has a limit of its own.
     pub max_area_km2: Option<f64>,
 }

@@ -1,17 +1,16 @@
 //! Starting and stopping.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use geocrop_store::db::DbError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::auth::{PasswordError, TokenKeyError};
-use crate::{ApiConfig, ApiState, routes, status, worker};
+use crate::{ApiConfig, ApiState, connections, routes, status, sweeper, worker};
 
-/// How long open requests and a running job have to come to their end.
+/// How long a job that was told to stop has to come to its end.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// Why the server could not start or go on.
@@ -24,16 +23,14 @@ pub enum ServeError {
     /// Hashing passwords does not work here.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// The database.
-    #[error(transparent)]
-    Database(#[from] DbError),
     /// The network.
     #[error("the server cannot accept connections: {0}")]
     Accept(#[from] io::Error),
 }
 
-/// Serves until `shutdown` is ready, with one worker and a task that looks at the service's parts. Jobs that a crash interrupted go back to the queue first. At the
-/// end no new request is taken, open ones are answered, and a running job is stopped and goes back to the queue.
+/// Serves until `shutdown` is ready, with the workers that are configured and tasks that look at the service's parts and
+/// remove what is over. At the end no new job is taken, open requests are answered, and running jobs end or go back to the
+/// queue.
 ///
 /// # Errors
 /// [`ServeError`]. Requests that fail are answered, not returned.
@@ -42,41 +39,77 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    let time_to_finish = config.worker.time_to_finish;
     let state = ApiState::new(config)?;
-    let interrupted = state.database().requeue_interrupted().await?;
-    if interrupted > 0 {
-        tracing::warn!(
-            jobs = interrupted,
-            "jobs were interrupted by the last stop and wait again"
-        );
-    }
-
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::spawn(worker::work(state.clone(), stopped.clone()));
-    let watcher = tokio::spawn(status::watch(
-        state.clone(),
-        listener.local_addr().ok(),
-        stopped.clone(),
-    ));
-    let mut stopping = stopped.clone();
-    let server = axum::serve(listener, routes::router(state))
-        .with_graceful_shutdown(async move {
-            shutdown.await;
-            stop.send_replace(true);
-        })
-        .into_future();
-    let grace = async move {
-        // An error means that the server is gone, and with it the wait.
-        let _ = stopping.wait_for(|stop| *stop).await;
-        tokio::time::sleep(GRACE).await;
+    let workers = tokio::spawn(worker::work(state.clone(), stopped.clone()));
+    let address = listener.local_addr().ok();
+    let keepers = [
+        tokio::spawn(worker::reconcile(state.clone(), stopped.clone())),
+        tokio::spawn(sweeper::sweep(state.clone(), stopped.clone())),
+        tokio::spawn(status::watch(state.clone(), address, stopped.clone())),
+    ];
+    let served = connections::serve(listener, routes::router(state.clone()), async move {
+        shutdown.await;
+        state.drain();
+        stop.send_replace(true);
+    })
+    .await;
+    for keeper in keepers {
+        keeper.abort();
+    }
+    if tokio::time::timeout(time_to_finish + GRACE, workers)
+        .await
+        .is_err()
+    {
+        tracing::warn!("a running job did not stop in time; it is tried again when its lease ends");
+    }
+    served?;
+    Ok(())
+}
+
+/// Works on the queue until `shutdown` is ready, without the API. With a listener, `/healthz`, `/readyz` and `/metrics`
+/// answer there.
+///
+/// # Errors
+/// [`ServeError`]. Jobs that fail are told to their users, not returned.
+pub async fn work(
+    config: ApiConfig,
+    listener: Option<TcpListener>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let time_to_finish = config.worker.time_to_finish;
+    let state = ApiState::new(config)?;
+    let (stop, stopped) = watch::channel(false);
+    let workers = tokio::spawn(worker::work(state.clone(), stopped.clone()));
+    let keepers = [
+        tokio::spawn(worker::reconcile(state.clone(), stopped.clone())),
+        tokio::spawn(sweeper::sweep(state.clone(), stopped)),
+    ];
+    let draining = state.clone();
+    let stopping = async move {
+        shutdown.await;
+        draining.drain();
+        stop.send_replace(true);
     };
-    tokio::select! {
-        served = server => served?,
-        () = grace => tracing::warn!("some requests did not end in time"),
+    let served = match listener {
+        Some(listener) => {
+            connections::serve(listener, routes::worker_router(state), stopping).await
+        }
+        None => {
+            stopping.await;
+            Ok(())
+        }
+    };
+    for keeper in keepers {
+        keeper.abort();
     }
-    watcher.abort();
-    if tokio::time::timeout(GRACE, worker).await.is_err() {
-        tracing::warn!("the running job did not stop in time; it is tried again at the next start");
+    if tokio::time::timeout(time_to_finish + GRACE, workers)
+        .await
+        .is_err()
+    {
+        tracing::warn!("a running job did not stop in time; it is tried again when its lease ends");
     }
+    served?;
     Ok(())
 }

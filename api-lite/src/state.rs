@@ -1,40 +1,77 @@
-//! What all requests and the worker share.
+//! What all requests and the workers share.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use geocrop_raster::AoiLimits;
-use geocrop_store::db::{Database, Role};
-use geocrop_store::{Slug, Store};
+use geocrop_database::Database;
+use geocrop_store::Store;
 use tokio::sync::Notify;
 
 use crate::auth::{Passwords, Tokens};
+use crate::limits::{Rate, Tries};
+use crate::running::Running;
 use crate::status::Board;
-use crate::{RecipeInfo, Runner, ServeError, StatusConfig};
+use crate::worker::WorkerConfig;
+use crate::{Roles, Runner, ServeError, StatusConfig};
 
 /// What the server is made of.
 #[derive(Clone)]
 pub struct ApiConfig {
     /// Where results are.
     pub store: Store,
-    /// Accounts and jobs. No other process works on it.
+    /// Accounts and jobs.
     pub database: Database,
     /// What makes the maps.
     pub runner: Arc<dyn Runner>,
     /// The built site; without it there is only the API and the store.
     pub site: Option<PathBuf>,
-    /// The file of the key that tokens are signed with: made at the first start, readable by its owner only. Keep it out
-    /// of the store and of the site.
-    pub token_key: PathBuf,
-    /// How long a token is good for.
-    pub token_lifetime: Duration,
+    /// How tokens are made and how long they are good.
+    pub auth: AuthConfig,
+    /// What each role may do.
+    pub roles: Roles,
+    /// How this process works on the queue.
+    pub worker: WorkerConfig,
+    /// Proxies whose word on where a request comes from is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Where people reach this server, for links in answers: `https://crops.example`. Empty: links have no host.
+    pub public_url: String,
     /// What the status is made of.
     pub status: StatusConfig,
 }
 
-/// What all requests and the worker share. Cheap to clone.
+/// How tokens are made and how long they are good.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    /// The folder of the keys that tokens are signed with: made at the first start, readable by its owner only, shared by
+    /// all processes. Keep it out of the store and of the site.
+    pub keys: PathBuf,
+    /// How long a token is good for.
+    pub token_lifetime: Duration,
+    /// How long a session can be continued.
+    pub session_lifetime: Duration,
+    /// Tries to log in, by address and by account.
+    pub login_rate: Rate,
+}
+
+impl AuthConfig {
+    /// Tokens for a quarter of an hour, sessions for two weeks, ten tries at once and one more every six seconds.
+    pub fn new(keys: impl Into<PathBuf>) -> Self {
+        Self {
+            keys: keys.into(),
+            token_lifetime: Duration::from_mins(15),
+            session_lifetime: Duration::from_hours(14 * 24),
+            login_rate: Rate {
+                burst: 10,
+                every: Duration::from_secs(6),
+            },
+        }
+    }
+}
+
+/// What all requests and the workers share. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState(Arc<Shared>);
 
@@ -42,28 +79,36 @@ struct Shared {
     config: ApiConfig,
     tokens: Tokens,
     passwords: Passwords,
-    /// Wakes the worker when there is a new job.
+    login_tries: Tries,
+    /// Wakes a worker when there is a new job.
     work: Notify,
-    /// The job that is being run, and the flag that stops it.
-    current: Mutex<Option<(Slug, Arc<AtomicBool>)>>,
+    /// Wakes those who follow jobs when one has changed in this process.
+    changes: Notify,
+    /// What the workers are at.
+    running: Running,
+    /// Whether the server is being stopped.
+    draining: AtomicBool,
     /// How the parts stand.
     board: Board,
 }
 
 impl ApiState {
-    /// Reads or makes the token key and gets ready. Takes a moment: it hashes a password.
+    /// Reads or makes the token keys and gets ready. Takes a moment: it hashes a password.
     ///
     /// # Errors
     /// [`ServeError::TokenKey`], [`ServeError::Password`].
     pub fn new(config: ApiConfig) -> Result<Self, ServeError> {
-        let tokens = Tokens::open(&config.token_key, config.token_lifetime)?;
+        let tokens = Tokens::open(&config.auth.keys, config.auth.token_lifetime)?;
         let passwords = Passwords::new()?;
         Ok(Self(Arc::new(Shared {
-            config,
             tokens,
             passwords,
+            login_tries: Tries::new(config.auth.login_rate),
+            config,
             work: Notify::new(),
-            current: Mutex::new(None),
+            changes: Notify::new(),
+            running: Running::default(),
+            draining: AtomicBool::new(false),
             board: Board::default(),
         })))
     }
@@ -92,6 +137,30 @@ impl ApiState {
         &self.0.passwords
     }
 
+    pub(crate) fn login_tries(&self) -> &Tries {
+        &self.0.login_tries
+    }
+
+    pub(crate) fn session_lifetime(&self) -> Duration {
+        self.0.config.auth.session_lifetime
+    }
+
+    pub(crate) fn roles(&self) -> &Roles {
+        &self.0.config.roles
+    }
+
+    pub(crate) fn worker_config(&self) -> &WorkerConfig {
+        &self.0.config.worker
+    }
+
+    pub(crate) fn trusted_proxies(&self) -> &[IpAddr] {
+        &self.0.config.trusted_proxies
+    }
+
+    pub(crate) fn public_url(&self) -> &str {
+        self.0.config.public_url.trim_end_matches('/')
+    }
+
     pub(crate) fn status_config(&self) -> &StatusConfig {
         &self.0.config.status
     }
@@ -104,45 +173,21 @@ impl ApiState {
         &self.0.work
     }
 
-    /// Notes the job that is being run; `None` when it has ended.
-    pub(crate) fn set_current(&self, job: Option<(Slug, Arc<AtomicBool>)>) {
-        *self
-            .0
-            .current
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = job;
+    pub(crate) fn changes(&self) -> &Notify {
+        &self.0.changes
     }
 
-    /// Stops the job if it is the one that is being run.
-    pub(crate) fn stop(&self, job: &Slug) {
-        let current = self
-            .0
-            .current
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some((id, stop)) = &*current
-            && id == job
-        {
-            stop.store(true, Ordering::Relaxed);
-        }
+    pub(crate) fn running(&self) -> &Running {
+        &self.0.running
     }
-}
 
-/// The largest area that an account may ask for, in square kilometres.
-pub(crate) fn max_area_km2(role: Role) -> f64 {
-    match role {
-        // About 15 minutes of work on one small machine.
-        Role::Recruiter => 100.0,
-        // A Digital Earth Africa tile, 96 km square, fits.
-        Role::Admin => 10_000.0,
+    /// From now on no new jobs.
+    pub(crate) fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+        self.0.changes.notify_waiters();
     }
-}
 
-/// What an account may draw for a recipe.
-pub(crate) fn aoi_limits(role: Role, recipe: &RecipeInfo) -> AoiLimits {
-    let own = max_area_km2(role);
-    AoiLimits {
-        max_area_km2: Some(recipe.max_area_km2.map_or(own, |limit| limit.min(own))),
-        ..AoiLimits::default()
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
     }
 }

@@ -1,29 +1,63 @@
-//! The worker: takes jobs from the queue, one at a time, and runs each on a thread of its own.
+//! The worker: takes runs from the queue, as many at once as it is told, and works on each on a thread of its own.
 //!
-//! While a job runs, its progress is written and its lease renewed. It is told to stop when it is dismissed, when its
-//! lease was lost to another worker, and when the server shuts down; in the last case it goes back to the queue.
+//! While a run goes on, its progress is written and its lease renewed. It is told to stop when nobody wants it any more,
+//! when its lease was lost to another worker, and when the process shuts down and the time to finish is over; in the last
+//! case it goes back to the queue.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use geocrop_store::db::{Claim, DbError};
-use geocrop_store::layout;
+use geocrop_database::jobs::{Delivery, Fault, Recipient};
+use geocrop_database::{Claim, DbError, Ended, Run};
+use geocrop_raster::{Aoi, AoiError, AoiLimits};
+use geocrop_store::{StoreError, layout};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 use crate::objects::blocking;
-use crate::routes::accepted_aoi;
-use crate::{ApiState, JobRequest, Progress, RunFailure, RunOutcome};
+use crate::{ApiState, JobRequest, Progress, RunFailure, RunOutcome, deliver};
 
-/// How long a job is the worker's without a sign of life.
+/// How long a run is the worker's without a sign of life.
 const LEASE: Duration = Duration::from_mins(1);
 /// How often a sign of life is given when there is no news.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How often news is written, at most.
 const NEWS: Duration = Duration::from_millis(200);
-/// How long to sleep when there is nothing to do; a new job wakes the worker at once.
+/// How long to sleep when there is nothing to do; a new job of this process wakes the worker at once.
 const IDLE: Duration = Duration::from_secs(5);
+/// The same where other processes may bring jobs.
+const IDLE_SHARED: Duration = Duration::from_secs(1);
+/// How often runs are looked for whose worker was lost.
+const RECONCILE: Duration = Duration::from_secs(10);
+/// The pause before the second attempt; each further one waits four times as long.
+const BACKOFF: Duration = Duration::from_secs(10);
+
+/// How a process works on the queue.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// A name that no other process has at the same time: at its start it takes back what it had before.
+    pub name: String,
+    /// Runs at once; 0: this process takes none.
+    pub runs_at_once: usize,
+    /// How long running work may go on after the stop was asked for.
+    pub time_to_finish: Duration,
+    /// The pause before a failed run is tried again, the first time.
+    pub backoff: Duration,
+}
+
+impl Default for WorkerConfig {
+    /// One run at a time.
+    fn default() -> Self {
+        Self {
+            name: "worker".to_owned(),
+            runs_at_once: 1,
+            time_to_finish: Duration::from_secs(10),
+            backoff: BACKOFF,
+        }
+    }
+}
 
 /// What a running job last said.
 #[derive(Clone, PartialEq, Default)]
@@ -32,17 +66,65 @@ struct News {
     percent: u8,
 }
 
-/// Works until `stopped` turns true.
-pub(crate) async fn work(state: ApiState, mut stopped: watch::Receiver<bool>) {
+/// Works until `stopped` turns true, and what is at hand has ended.
+pub(crate) async fn work(state: ApiState, stopped: watch::Receiver<bool>) {
+    let name = &state.worker_config().name;
+    loop {
+        match state.database().requeue_of(name).await {
+            Ok(requeued) if requeued.waiting + requeued.failed > 0 => {
+                tracing::warn!(
+                    waiting = requeued.waiting,
+                    failed = requeued.failed,
+                    "jobs were interrupted by the last stop"
+                );
+                break;
+            }
+            Ok(_) => break,
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the queue cannot be read"
+            ),
+        }
+        if is_stopped(&stopped) {
+            return;
+        }
+        tokio::time::sleep(IDLE_SHARED).await;
+    }
+    let mut slots = JoinSet::new();
+    for _ in 0..state.worker_config().runs_at_once {
+        slots.spawn(slot(state.clone(), stopped.clone()));
+    }
+    while let Some(ended) = slots.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a worker ended abnormally"
+            );
+        }
+    }
+}
+
+/// One run after the other.
+async fn slot(state: ApiState, mut stopped: watch::Receiver<bool>) {
+    let idle = if state.database().is_shared() {
+        IDLE_SHARED
+    } else {
+        IDLE
+    };
     while !is_stopped(&stopped) {
         state.board().worker_is_alive();
-        match next_job(&state).await {
+        let next = state
+            .database()
+            .claim_next(&state.worker_config().name, LEASE)
+            .await;
+        match next {
             Ok(Some(claim)) => {
-                let id = claim.job.id.clone();
+                let id = claim.run.id.clone();
                 if let Err(error) = run(&state, claim, &mut stopped).await {
-                    // The lease runs out and the job is tried again.
-                    tracing::error!(%id, error = &error as &dyn std::error::Error, "lost track of a job");
+                    // The lease runs out and the run is tried again.
+                    tracing::error!(%id, error = &error as &dyn std::error::Error, "lost track of a run");
                 }
+                state.changes().notify_waiters();
                 continue;
             }
             Ok(None) => {}
@@ -55,7 +137,37 @@ pub(crate) async fn work(state: ApiState, mut stopped: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = state.work().notified() => {}
-            () = tokio::time::sleep(IDLE) => {}
+            () = tokio::time::sleep(idle) => {}
+            () = asked_to_stop(&mut stopped) => {}
+        }
+    }
+}
+
+/// Brings back runs whose worker was lost, until `stopped` turns true. Every process does it; it does no harm twice.
+pub(crate) async fn reconcile(state: ApiState, mut stopped: watch::Receiver<bool>) {
+    while !is_stopped(&stopped) {
+        match state.database().requeue_expired().await {
+            Ok(requeued) if requeued.waiting > 0 => {
+                tracing::warn!(
+                    runs = requeued.waiting,
+                    "runs lost their worker and wait again"
+                );
+                state.work().notify_one();
+            }
+            Ok(requeued) if requeued.failed > 0 => {
+                tracing::warn!(
+                    runs = requeued.failed,
+                    "runs lost their worker for the last time"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the queue cannot be read"
+            ),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RECONCILE) => {}
             () = asked_to_stop(&mut stopped) => {}
         }
     }
@@ -65,14 +177,9 @@ fn is_stopped(stopped: &watch::Receiver<bool>) -> bool {
     *stopped.borrow() || stopped.has_changed().is_err()
 }
 
-/// Ready when the server shuts down, or is gone already.
+/// Ready when the process shuts down, or is gone already.
 async fn asked_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
-}
-
-async fn next_job(state: &ApiState) -> Result<Option<Claim>, DbError> {
-    state.database().requeue_expired().await?;
-    state.database().claim_next_job(LEASE).await
 }
 
 async fn run(
@@ -80,108 +187,240 @@ async fn run(
     claim: Claim,
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<(), DbError> {
-    let job = &claim.job;
-    tracing::info!(id = %job.id, recipe = %job.recipe, attempt = job.attempts, "job begins");
-    let stop = Arc::new(AtomicBool::new(false));
-    state.set_current(Some((job.id.clone(), Arc::clone(&stop))));
-    let outcome = attend(state, &claim, &stop, stopped).await;
-    state.set_current(None);
-
+    let run = &claim.run;
+    tracing::info!(run = %run.id, job = %run.job, kind = %run.kind, attempt = run.attempts, "run begins");
+    state.changes().notify_waiters();
+    let begun = Instant::now();
+    let outcome = attend(state, &claim, stopped).await?;
+    let seconds = begun.elapsed().as_secs_f64();
     let database = state.database();
-    let heard = match outcome? {
-        Ok(outcome) => match outside(&claim, &outcome.item_key) {
-            None => database.finish(&claim, &outcome.item_key).await?,
-            Some(message) => database.fail(&claim, &message, false).await?.is_some(),
+    let heard = match outcome {
+        Ok(outcome) => match outside(run, &outcome.result_key) {
+            None => match deliver_all(state, &claim, &outcome.result_key, seconds).await {
+                Ok(heard) => heard,
+                Err(Undelivered::Database(error)) => return Err(error),
+                Err(Undelivered::Store(error)) => {
+                    let message = format!("the result could not be delivered: {error}");
+                    fail(state, &claim, &message, true, Fault::Ours).await?
+                }
+            },
+            Some(message) => fail(state, &claim, &message, false, Fault::Ours).await?,
         },
-        Err(_) if is_stopped(stopped) => database.release(&claim).await?,
-        Err(failure) => {
-            tracing::warn!(id = %job.id, message = failure.message, "job failed");
-            database
-                .fail(&claim, &failure.message, failure.retryable)
-                .await?
-                .is_some()
+        Err(Stopped::Shutdown) => database.release(&claim).await?,
+        Err(Stopped::Failed(failure)) => {
+            let fault = if failure.by_request {
+                Fault::Request
+            } else {
+                Fault::Ours
+            };
+            fail(state, &claim, &failure.message, failure.retryable, fault).await?
         }
     };
     if !heard {
-        tracing::info!(id = %job.id, "job was dismissed or taken over");
-        forget_if_dismissed(state, &claim).await?;
+        tracing::info!(run = %run.id, job = %run.job, "nobody wants the run any more, or another worker has it");
+        if database.recipients(&claim).await?.is_empty() {
+            forget(state, run).await;
+        }
     }
     Ok(())
 }
 
-/// What a job that nobody wants any more has published is nobody's.
-async fn forget_if_dismissed(state: &ApiState, claim: &Claim) -> Result<(), DbError> {
-    let job = &claim.job;
-    let now = state.database().job(&job.tenant, job.id.as_str()).await?;
-    if now.is_some_and(|job| job.status != geocrop_store::db::JobStatus::Dismissed) {
-        return Ok(());
+async fn fail(
+    state: &ApiState,
+    claim: &Claim,
+    message: &str,
+    retryable: bool,
+    fault: Fault,
+) -> Result<bool, DbError> {
+    let run = &claim.run;
+    tracing::warn!(run = %run.id, job = %run.job, attempt = run.attempts, message, "run failed");
+    let pause = state.worker_config().backoff * 4_u32.pow(run.attempts.saturating_sub(1).min(6));
+    let ended = state
+        .database()
+        .fail(claim, message, retryable.then_some(pause), fault)
+        .await?;
+    Ok(ended.is_some())
+}
+
+enum Undelivered {
+    Database(DbError),
+    Store(StoreError),
+}
+
+impl From<DbError> for Undelivered {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
     }
-    let folder = layout::job_folder(&job.tenant, &job.id);
+}
+
+/// Brings the result to everybody who waits for it, also to those who join meanwhile. `false`: the claim was lost.
+async fn deliver_all(
+    state: &ApiState,
+    claim: &Claim,
+    result_key: &str,
+    seconds: f64,
+) -> Result<bool, Undelivered> {
+    let run = &claim.run;
+    let key = result_key.to_owned();
+    let bytes = blocking(state.store(), move |store| deliver::size(store, &key))
+        .await
+        .map_err(Undelivered::Store)?;
+    let mut deliveries: Vec<Delivery> = Vec::new();
+    let mut waiting = state.database().recipients(claim).await?;
+    loop {
+        for recipient in waiting {
+            let result_key = bring(state, run, result_key, &recipient).await?;
+            let keep = state
+                .roles()
+                .get(recipient.role.as_str())
+                .map_or(Duration::ZERO, |role| role.keep);
+            deliveries.push(Delivery {
+                recipient,
+                result_key,
+                keep,
+            });
+        }
+        let ended = state
+            .database()
+            .finish(claim, &deliveries, seconds, Some(bytes))
+            .await?;
+        match ended {
+            Ended::Undelivered(more) => waiting = more,
+            Ended::Lost => return Ok(false),
+            Ended::Done => {
+                tracing::info!(run = %run.id, job = %run.job, seconds, bytes, "run done");
+                if !deliveries.iter().any(|done| done.recipient.job == run.job) {
+                    // Whoever began it has left; the others have their copies.
+                    forget(state, run).await;
+                }
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// The result in a recipient's own folder.
+async fn bring(
+    state: &ApiState,
+    run: &Run,
+    result_key: &str,
+    recipient: &Recipient,
+) -> Result<String, Undelivered> {
+    if recipient.job == run.job {
+        return Ok(result_key.to_owned());
+    }
+    let (key, recipient) = (result_key.to_owned(), recipient.clone());
+    blocking(state.store(), move |store| {
+        deliver::copy(store, &key, &recipient)
+    })
+    .await
+    .map_err(Undelivered::Store)
+}
+
+/// What a run that nobody wants any more has published is nobody's.
+async fn forget(state: &ApiState, run: &Run) {
+    let folder = layout::job_folder(&run.tenant, &run.job);
     if let Err(error) = blocking(state.store(), move |store| store.delete_prefix(&folder)).await {
-        tracing::warn!(id = %job.id, error = &error as &dyn std::error::Error, "results of a dismissed job stay");
+        tracing::warn!(job = %run.job, error = &error as &dyn std::error::Error, "results that nobody wants stay");
     }
-    Ok(())
 }
 
 /// A result must be where its job's results belong: that is where users may read.
-fn outside(claim: &Claim, item_key: &str) -> Option<String> {
-    let folder = layout::job_folder(&claim.job.tenant, &claim.job.id);
-    let inside = layout::is_item(item_key)
-        && item_key
-            .strip_prefix(&folder)
-            .is_some_and(|rest| rest.starts_with('/'));
+fn outside(run: &Run, result_key: &str) -> Option<String> {
+    let folder = layout::job_folder(&run.tenant, &run.job);
+    let inside = result_key
+        .strip_prefix(&folder)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .is_some_and(|file| !file.is_empty() && !file.contains('/'));
     (!inside)
-        .then(|| format!("the result was published as {item_key}; expected an item in {folder}/"))
+        .then(|| format!("the result was published as {result_key}; expected a file in {folder}/"))
+}
+
+/// Why a run has no result.
+enum Stopped {
+    /// The process shuts down.
+    Shutdown,
+    /// It failed, or nobody wants it.
+    Failed(RunFailure),
 }
 
 /// Runs the job on a thread and keeps the database informed until it ends.
 async fn attend(
     state: &ApiState,
     claim: &Claim,
-    stop: &Arc<AtomicBool>,
     stopped: &mut watch::Receiver<bool>,
-) -> Result<Result<RunOutcome, RunFailure>, DbError> {
+) -> Result<Result<RunOutcome, Stopped>, DbError> {
+    let stop = Arc::new(AtomicBool::new(false));
     let news = Arc::new(Mutex::new(News::default()));
-    let mut ended = start(state, claim, stop, &news);
+    let mut ended = start(state, &claim.run, &stop, &news);
     let mut written = News::default();
     let mut last_sign = Instant::now();
     let mut ticks = tokio::time::interval(NEWS);
+    let mut out_of_time: Option<Instant> = None;
     loop {
+        let mut look = false;
         tokio::select! {
             outcome = &mut ended => {
-                return Ok(outcome.unwrap_or_else(|_| Err(RunFailure {
-                    message: "the program failed on this job (its log says where); please report it".to_owned(),
-                    retryable: false,
-                })));
+                return Ok(match outcome {
+                    Ok(Ok(outcome)) => Ok(outcome),
+                    Ok(Err(_)) if out_of_time.is_some_and(|end| end <= Instant::now()) => Err(Stopped::Shutdown),
+                    Ok(Err(failure)) => Err(Stopped::Failed(failure)),
+                    Err(_) => Err(Stopped::Failed(RunFailure {
+                        message: "the program failed on this job (its log says where); please report it".to_owned(),
+                        retryable: false,
+                        by_request: false,
+                    })),
+                });
             }
-            () = asked_to_stop(stopped), if !stop.load(Ordering::Relaxed) => {
-                stop.store(true, Ordering::Relaxed);
-            }
-            _ = ticks.tick() => {
-                state.board().worker_is_alive();
-                let latest = news.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if latest != written || last_sign.elapsed() >= HEARTBEAT {
-                    if !state.database().heartbeat(claim, &latest.stage, latest.percent, LEASE).await? {
-                        stop.store(true, Ordering::Relaxed);
-                    }
-                    written = latest;
-                    last_sign = Instant::now();
+            () = state.running().asked_to_look() => look = true,
+            _ = ticks.tick() => {}
+        }
+        if out_of_time.is_none() && is_stopped(stopped) {
+            out_of_time = Some(Instant::now() + state.worker_config().time_to_finish);
+        }
+        if out_of_time.is_some_and(|end| end <= Instant::now()) {
+            stop.store(true, Ordering::Relaxed);
+        }
+        let latest = news.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !look && latest == written && last_sign.elapsed() < HEARTBEAT {
+            continue;
+        }
+        state.board().worker_is_alive();
+        match state
+            .database()
+            .heartbeat(claim, &latest.stage, latest.percent, LEASE)
+            .await
+        {
+            Ok(true) => {
+                if latest != written {
+                    state.changes().notify_waiters();
                 }
+                written = latest;
+                last_sign = Instant::now();
+            }
+            Ok(false) => stop.store(true, Ordering::Relaxed),
+            // The database may be back before the lease ends; after that the run is no longer ours.
+            Err(error) if last_sign.elapsed() < LEASE => {
+                tracing::warn!(run = %claim.run.id, error = &error as &dyn std::error::Error, "no sign of life could be given");
+            }
+            Err(error) => {
+                stop.store(true, Ordering::Relaxed);
+                return Err(error);
             }
         }
     }
 }
 
-/// Starts the job's thread. Not a `spawn_blocking` one: a runtime waits for those, and a job that does not heed the stop
+/// Starts the run's thread. Not a `spawn_blocking` one: a runtime waits for those, and a job that does not heed the stop
 /// must not keep the process alive.
 fn start(
     state: &ApiState,
-    claim: &Claim,
+    run: &Run,
     stop: &Arc<AtomicBool>,
     news: &Arc<Mutex<News>>,
 ) -> oneshot::Receiver<Result<RunOutcome, RunFailure>> {
     let (sender, receiver) = oneshot::channel();
-    let (runner, job) = (Arc::clone(state.runner()), claim.job.clone());
+    let (runner, run) = (Arc::clone(state.runner()), run.clone());
     let (stop, news) = (Arc::clone(stop), Arc::clone(news));
     let progress: Progress = Box::new(move |stage| {
         *news.lock().unwrap_or_else(PoisonError::into_inner) = News {
@@ -190,25 +429,12 @@ fn start(
         };
         !stop.load(Ordering::Relaxed)
     });
-    let run = move || {
-        let aoi = accepted_aoi(&job).map_err(|error| RunFailure {
-            message: error.to_string(),
-            retryable: false,
-        })?;
-        let request = JobRequest {
-            tenant: job.tenant,
-            job: job.id,
-            recipe: job.recipe,
-            period: job.period,
-            aoi,
-        };
-        runner.run(&request, progress)
-    };
+    let work = move || runner.run(&request(run)?, progress);
     // A panic drops the sender, and so is noticed.
     let spawned = thread::Builder::new()
         .name("geocrop-job".to_owned())
         .spawn(move || {
-            let _ = sender.send(run());
+            let _ = sender.send(work());
         });
     if let Err(error) = spawned {
         tracing::error!(
@@ -217,4 +443,39 @@ fn start(
         );
     }
     receiver
+}
+
+/// What the run asks for, as the runner takes it.
+fn request(run: Run) -> Result<JobRequest, RunFailure> {
+    let unusable = |message: String| RunFailure {
+        message,
+        retryable: false,
+        by_request: true,
+    };
+    let aoi = run
+        .aoi_geojson
+        .map(|text| accepted_aoi(&text))
+        .transpose()
+        .map_err(|error| unusable(error.to_string()))?;
+    let parameters = serde_json::from_str(&run.request)
+        .map_err(|error| unusable(format!("the request cannot be read: {error}")))?;
+    Ok(JobRequest {
+        tenant: run.tenant,
+        job: run.job,
+        kind: run.kind,
+        recipe: run.recipe,
+        period: run.period,
+        aoi,
+        parameters,
+    })
+}
+
+/// What was accepted once is accepted for good, whatever limits hold by now.
+fn accepted_aoi(text: &str) -> Result<Aoi, AoiError> {
+    let limits = AoiLimits {
+        max_bytes: usize::MAX,
+        max_vertices: usize::MAX,
+        max_area_km2: None,
+    };
+    Aoi::parse(text, "area", &limits)
 }

@@ -9,6 +9,8 @@ mod common;
 
 use std::sync::atomic::Ordering;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::{PASSWORD, Place, Server, field, problem};
 use geocrop_store::ContentType;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -31,7 +33,7 @@ async fn a_right_password_gives_a_token_and_a_wrong_one_says_no_more_than_an_unk
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["token_type"], "Bearer");
-    assert_eq!(answer["expires_in"], 600);
+    assert_eq!(answer["expires_in"], 900);
     assert_eq!(answer["role"], "recruiter");
 
     let me: Value = server
@@ -47,7 +49,10 @@ async fn a_right_password_gives_a_token_and_a_wrong_one_says_no_more_than_an_unk
         me,
         json!({
             "username": "ann", "tenant": "one", "role": "recruiter",
-            "quota": { "jobs": { "used": 0, "limit": 5 }, "max_area_km2": 100.0 }
+            "quota": {
+                "jobs": { "used": 0, "limit": 5, "left": 5 }, "max_area_km2": 25.0, "priority": "low",
+                "results_kept_days": 7
+            }
         })
     );
 
@@ -132,28 +137,31 @@ async fn tokens_that_are_missing_tampered_with_or_unsigned_are_refused() {
 async fn tokens_signed_with_the_right_key_are_refused_for_what_they_say() {
     let place = Place::new().await;
     let server = place.start().await;
-    let user = place
-        .database()
-        .await
-        .find_user("ann")
-        .await
-        .unwrap()
+    // A token of the server tells the account and the session; another is made from it with the server's own key.
+    let issued = server.log_in("ann").await;
+    let payload = URL_SAFE_NO_PAD
+        .decode(issued.split('.').nth(1).unwrap())
         .unwrap();
-    let key = std::fs::read_to_string(place.path("token.key")).unwrap();
-    let key: Vec<u8> = (0..32)
-        .map(|i| u8::from_str_radix(&key[2 * i..2 * i + 2], 16).unwrap())
-        .collect();
-    let sign = |algorithm, claims: &Value| {
-        jsonwebtoken::encode(
-            &Header::new(algorithm),
-            claims,
-            &EncodingKey::from_secret(&key),
-        )
+    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    let key_file = std::fs::read_dir(place.path("keys"))
         .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let key = EncodingKey::from_ed_pem(&std::fs::read(&key_file).unwrap()).unwrap();
+    let kid = key_file.file_stem().unwrap().to_str().unwrap().to_owned();
+    let sign_as = |kid: Option<&str>, claims: &Value| {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = kid.map(str::to_owned);
+        jsonwebtoken::encode(&header, claims, &key).unwrap()
     };
+    let sign = |claims: &Value| sign_as(Some(&kid), claims);
     let now = jsonwebtoken::get_current_timestamp();
-    let good = json!({ "sub": user.id, "iss": "geocrop", "aud": "geocrop-api", "iat": now, "exp": now + 60 });
-    let token = sign(Algorithm::HS256, &good);
+    let good = json!({
+        "sub": payload["sub"], "sid": payload["sid"], "iss": "geocrop", "aud": "geocrop-api", "iat": now, "exp": now + 60
+    });
+    let token = sign(&good);
     let accepted = server
         .get("/v1/me")
         .bearer_auth(token)
@@ -166,18 +174,42 @@ async fn tokens_signed_with_the_right_key_are_refused_for_what_they_say() {
         "the test signs as the server does"
     );
 
-    assert_refused(&server, "another algorithm", &sign(Algorithm::HS512, &good)).await;
+    // The public key is public: as the secret of another algorithm it opens nothing.
+    let public: Value = server
+        .get("/.well-known/jwks.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let public = public["keys"][0]["x"].as_str().unwrap();
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = Some(kid.clone());
+    for secret in [
+        public.as_bytes().to_vec(),
+        URL_SAFE_NO_PAD.decode(public).unwrap(),
+    ] {
+        let confused =
+            jsonwebtoken::encode(&header, &good, &EncodingKey::from_secret(&secret)).unwrap();
+        assert_refused(&server, "another algorithm", &confused).await;
+    }
+    assert_refused(&server, "no kid", &sign_as(None, &good)).await;
+    for wrong in ["nobody", "../keys", "20200101T000000-0001"] {
+        assert_refused(&server, "another kid", &sign_as(Some(wrong), &good)).await;
+    }
     for (name, value) in [
         ("exp", json!(now - 60)),
         ("iss", json!("elsewhere")),
         ("aud", json!("another-api")),
         ("sub", json!("nobody")),
+        ("sid", json!("11111111-2222-4333-8444-555555555555")),
     ] {
         let mut claims = good.clone();
         claims[name] = value;
-        assert_refused(&server, name, &sign(Algorithm::HS256, &claims)).await;
+        assert_refused(&server, name, &sign(&claims)).await;
         claims.as_object_mut().unwrap().remove(name);
-        assert_refused(&server, name, &sign(Algorithm::HS256, &claims)).await;
+        assert_refused(&server, name, &sign(&claims)).await;
     }
     server.stop().await;
 }
@@ -287,13 +319,16 @@ async fn the_sixth_job_of_a_recruiter_is_refused_and_failed_ones_are_not_counted
     let place = Place::new().await;
     let server = place.start().await;
     let token = server.log_in("ann").await;
+    // What failed on our side does not count; what cannot be made, because there is nothing to be seen, does.
+    let failed = server.ordered(&token, "broken").await;
+    server.until(&token, &failed, "failed").await;
     let failed = server.ordered(&token, "cloudy").await;
     let failed = server.until(&token, &failed, "failed").await;
     assert_eq!(
         failed["message"],
         "no clear observation between 2024-01 and 2024-12"
     );
-    for _ in 0..5 {
+    for _ in 0..4 {
         server.ordered(&token, "ndvi").await;
     }
     let refused = problem(server.order(&token, "ndvi").await, 403, "quota-exceeded").await;
@@ -337,7 +372,7 @@ async fn another_tenants_job_does_not_exist_and_a_colleagues_does() {
         .json()
         .await
         .unwrap();
-    assert_eq!(listed, json!({ "jobs": [] }));
+    assert_eq!(listed, json!({ "jobs": [], "next": null }));
     assert_eq!(
         server.job(&server.log_in("root").await, &id).await["status"],
         "successful"
@@ -777,7 +812,7 @@ async fn the_site_is_served_with_its_own_page_for_what_is_lost() {
         "not-found",
     )
     .await;
-    let outside = server.get("/..%2ftoken.key").send().await.unwrap();
+    let outside = server.get("/..%2fkeys").send().await.unwrap();
     assert_eq!(outside.status(), StatusCode::NOT_FOUND);
 
     std::fs::remove_file(place.path("site/404.html")).unwrap();

@@ -95,11 +95,23 @@ are water, trees, grass, flooded vegetation, crops, shrub and scrub, built, bare
     /// Build the static site, or show one that is built.
     #[command(subcommand)]
     Site(Site),
-    /// Serve the site, the store and the API, with one worker inside.
+    /// Serve the site, the store and the API, with a worker inside.
+    #[command(after_help = "\
+Examples:
+  geocrop api --address 127.0.0.1:8080 --store ./store --site ./dist
+  GEOCROP_DATABASE_URL=postgres://geocrop:secret@db:5433/geocrop geocrop api --no-worker")]
+    Api(Api),
+    /// Take jobs from the queue and work on them, apart from the API.
     #[command(after_help = "\
 Example:
-  geocrop api --address 127.0.0.1:8080 --store ./store --site ./dist")]
-    Api(Api),
+  GEOCROP_DATABASE_URL=postgres://geocrop:secret@db:5433/geocrop geocrop worker --store s3://maps")]
+    Worker(Worker),
+    /// Make a link that lets somebody in without signing up.
+    #[command(after_help = "\
+Examples:
+  geocrop invite --as owner --url https://crops.example --note 'visit on Monday'
+  geocrop invite --as owner --seats 30 --tenant course --days 90")]
+    Invite(Invite),
     /// Manage accounts.
     #[command(subcommand)]
     User(User),
@@ -426,6 +438,9 @@ pub(crate) struct Api {
     /// Folder of the built site, if the API is to serve it too.
     #[arg(long)]
     pub(crate) site: Option<PathBuf>,
+    /// Take no jobs from the queue: 'geocrop worker' does, in processes of its own.
+    #[arg(long)]
+    pub(crate) no_worker: bool,
     /// Imagery for jobs. May be given more than once; the first that covers an area is used.
     #[arg(long = "source")]
     pub(crate) source: Vec<String>,
@@ -447,7 +462,7 @@ Examples:
 pub(crate) struct UserAdd {
     /// Name to log in with.
     pub(crate) name: String,
-    /// `recruiter` (five jobs) or `admin` (unlimited).
+    /// `recruiter` (five jobs), `admin` (unlimited), or a role of the configuration.
     #[arg(long, default_value = "recruiter")]
     pub(crate) role: String,
     /// Tenant; users of one tenant see each other's jobs.
@@ -456,6 +471,46 @@ pub(crate) struct UserAdd {
     /// Read the password from the first line of stdin.
     #[arg(long)]
     pub(crate) password_stdin: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Invite {
+    /// The account in whose name the invite is made.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) by: String,
+    /// The guests' role.
+    #[arg(long, default_value = "recruiter")]
+    pub(crate) role: String,
+    /// The tenant that guests become members of; without it each gets a tenant of their own.
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// How many guests. The link of a single guest lets the same guest in again.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) seats: u32,
+    /// Days for which the link is good.
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=366))]
+    pub(crate) days: u32,
+    /// What it is for, for the list of invites.
+    #[arg(long, default_value = "")]
+    pub(crate) note: String,
+    /// Where people reach the server.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Worker {
+    /// Address for /healthz, /readyz and /metrics; without it the worker listens on none.
+    #[arg(long)]
+    pub(crate) address: Option<SocketAddr>,
+    /// A name that no other worker has at the same time; made from the machine's name if it is left out.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Imagery for jobs. May be given more than once; the first that covers an area is used.
+    #[arg(long = "source")]
+    pub(crate) source: Vec<String>,
+    #[command(flatten)]
+    pub(crate) places: Places,
 }
 
 #[derive(Debug, Subcommand)]

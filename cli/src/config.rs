@@ -26,7 +26,7 @@ struct Known {
 
 /// Every setting. The environment's name is `GEOCROP_` and the key in capitals, a dot as `_`. A key with a dot is one of a
 /// table in the file: `mlflow_url` of `[status]`.
-const KNOWN: [Known; 13] = [
+const KNOWN: [Known; 22] = [
     Known {
         key: "store",
         default: "store",
@@ -62,6 +62,47 @@ const KNOWN: [Known; 13] = [
     Known {
         key: "address",
         default: "127.0.0.1:8080",
+    },
+    // Accounts and jobs: an address of SQLite or PostgreSQL; empty: a file of SQLite in `state`.
+    Known {
+        key: "database.url",
+        default: "",
+    },
+    // The owner of PostgreSQL's tables, when the user of `database.url` may not change them.
+    Known {
+        key: "database.owner_url",
+        default: "",
+    },
+    Known {
+        key: "database.connections",
+        default: "10",
+    },
+    // The folder of the keys that tokens are signed with; empty: `keys` in `state`.
+    Known {
+        key: "auth.keys",
+        default: "",
+    },
+    Known {
+        key: "auth.token_minutes",
+        default: "15",
+    },
+    Known {
+        key: "auth.session_days",
+        default: "14",
+    },
+    // Jobs that a process works on at once, and seconds that they have to come to their end at a stop.
+    Known {
+        key: "worker.jobs_at_once",
+        default: "1",
+    },
+    Known {
+        key: "worker.seconds_to_finish",
+        default: "10",
+    },
+    // Addresses of proxies whose X-Forwarded-For is believed.
+    Known {
+        key: "trusted_proxies",
+        default: "",
     },
     // Servers that the status tells of; empty: it does not.
     Known {
@@ -115,6 +156,21 @@ pub(crate) struct Setting {
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     settings: BTreeMap<&'static str, Setting>,
+    roles: BTreeMap<String, RoleSettings>,
+}
+
+/// What `[roles.<name>]` says; what it leaves out stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleSettings {
+    /// A number, or `"unlimited"`.
+    pub(crate) jobs: Option<toml::Value>,
+    pub(crate) max_area_km2: Option<f64>,
+    /// `high`, `normal` or `low`.
+    pub(crate) priority: Option<String>,
+    /// Days that results stay.
+    pub(crate) keep_days: Option<u32>,
+    pub(crate) admin: Option<bool>,
 }
 
 impl Config {
@@ -134,11 +190,15 @@ impl Config {
                 (known.key, setting)
             })
             .collect();
+        let mut roles = BTreeMap::new();
         if file.exists() {
             let text = std::fs::read_to_string(file)
                 .with_context(|| format!("cannot read the configuration {}", file.display()))?;
-            let table: toml::Table =
-                toml::from_str(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
+            let wrong = |e: toml::de::Error| Usage(format!("{}: {e}", file.display()));
+            let mut table: toml::Table = toml::from_str(&text).map_err(wrong)?;
+            if let Some(given) = table.remove("roles") {
+                roles = given.try_into().map_err(wrong)?;
+            }
             for (key, value) in flattened(table) {
                 let known = KNOWN.iter().find(|k| k.key == key).ok_or_else(|| {
                     let keys: Vec<_> = KNOWN.iter().map(|k| k.key).collect();
@@ -164,7 +224,7 @@ impl Config {
                 settings.insert(known.key, Setting { value, origin });
             }
         }
-        Ok(Self { settings })
+        Ok(Self { settings, roles })
     }
 
     /// Puts a flag over everything else.
@@ -200,10 +260,35 @@ impl Config {
             .ok_or_else(|| Usage(format!("memory = '{value}': give megabytes, 128 or more")).into())
     }
 
+    /// A setting that is a whole number from `least` to `most`.
+    pub(crate) fn number(&self, key: &'static str, least: u32, most: u32) -> Result<u32> {
+        let value = self.get(key);
+        value
+            .parse()
+            .ok()
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| {
+                Usage(format!(
+                    "{key} = '{value}': expected a whole number from {least} to {most}"
+                ))
+                .into()
+            })
+    }
+
+    /// The items of a setting that is a list.
+    pub(crate) fn list(&self, key: &'static str) -> Vec<String> {
+        let list = self.get(key).split(',').map(str::trim);
+        list.filter(|s| !s.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// What `[roles.*]` says.
+    pub(crate) fn roles(&self) -> &BTreeMap<String, RoleSettings> {
+        &self.roles
+    }
+
     /// The sources that jobs may use.
     pub(crate) fn sources(&self) -> Vec<String> {
-        let list = self.get("sources").split(',').map(str::trim);
-        list.filter(|s| !s.is_empty()).map(str::to_owned).collect()
+        self.list("sources")
     }
 
     /// The value of a setting that may be left open.
@@ -266,6 +351,22 @@ mod tests {
             let found = environment.iter().find(|(n, _)| *n == name);
             found.map(|(_, v)| (*v).to_owned())
         })
+    }
+
+    #[test]
+    fn roles_are_tables_of_their_own_and_a_wrong_key_is_told() {
+        let given = config(
+            "memory = 900\n[roles.recruiter]\njobs = 3\nmax_area_km2 = 10.5\n[roles.team]\njobs = 'unlimited'",
+            &[],
+        )
+        .unwrap();
+        assert_eq!(given.roles()["recruiter"].max_area_km2, Some(10.5));
+        assert_eq!(given.roles()["team"].jobs, Some("unlimited".into()));
+        let wrong = config("[roles.team]\njobz = 3", &[]).unwrap_err();
+        assert!(wrong.to_string().contains("jobz"), "{wrong}");
+        let list = config("trusted_proxies = ['10.0.0.1', '10.0.0.2']", &[]).unwrap();
+        assert_eq!(list.list("trusted_proxies"), ["10.0.0.1", "10.0.0.2"]);
+        assert!(list.number("worker.jobs_at_once", 0, 64).is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The API's jobs, run by the very same engine as precompute.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,13 +9,19 @@ use anyhow::{Context as _, Result};
 use geocrop_api::{
     JobRequest, Progress as Report, RecipeInfo, RunFailure, RunOutcome, Runner, Stage,
 };
-use geocrop_precompute::{Engine, Outcome, Period, Progress, Recipe, Target, Task, TaskError};
+use geocrop_database::Estimate;
+use geocrop_precompute::{
+    Engine, Outcome, Period, Progress, Rates, Recipe, Target, Task, TaskError, Work,
+};
 use geocrop_raster::Aoi;
 use geocrop_source::{Kind, Source};
+use geocrop_store::{ContentHash, Slug};
 
 /// Runs jobs with the recipes and sources that it was given.
 pub(crate) struct EngineRunner {
     engine: Engine,
+    /// The file of what tasks took on this machine.
+    rates: Option<PathBuf>,
     recipes: Vec<Arc<Recipe>>,
     sources: Vec<Covered>,
 }
@@ -44,6 +50,7 @@ impl EngineRunner {
             periods,
         };
         Ok(Self {
+            rates: engine.options().rates.clone(),
             engine,
             recipes,
             sources: sources.into_iter().map(covered).collect(),
@@ -54,13 +61,20 @@ impl EngineRunner {
         let recipe = self
             .recipes
             .iter()
-            .find(|r| r.name == job.recipe.as_str())
-            .with_context(|| format!("there is no recipe '{}'", job.recipe))?;
-        let period: Period = job.period.to_string().parse().map_err(anyhow::Error::msg)?;
+            .find(|r| {
+                job.recipe
+                    .as_ref()
+                    .is_some_and(|name| r.name == name.as_str())
+            })
+            .with_context(|| format!("there is no recipe {:?}", job.recipe))?;
+        let (Some(named), Some(aoi)) = (&job.period, &job.aoi) else {
+            anyhow::bail!("a map needs a period and an area");
+        };
+        let period: Period = named.to_string().parse().map_err(anyhow::Error::msg)?;
         Ok(Task {
             recipe: Arc::clone(recipe),
-            source: self.source(recipe, &job.aoi, job.period.as_ref())?,
-            aoi: job.aoi.clone(),
+            source: self.source(recipe, aoi, named.as_ref())?,
+            aoi: aoi.clone(),
             period,
             target: Target::Job {
                 tenant: job.tenant.clone(),
@@ -119,11 +133,12 @@ impl EngineRunner {
 
 impl Runner for EngineRunner {
     fn run(&self, job: &JobRequest, report: Report) -> Result<RunOutcome, RunFailure> {
-        let failure = |error: anyhow::Error, retryable| RunFailure {
+        let failure = |error: anyhow::Error, retryable, by_request| RunFailure {
             message: crate::commands::reason(&error),
             retryable,
+            by_request,
         };
-        let task = self.task(job).map_err(|e| failure(e, false))?;
+        let task = self.task(job).map_err(|e| failure(e, false, true))?;
         let progress = Progress::new();
         let ended = AtomicBool::new(false);
         let outcome = std::thread::scope(|scope| {
@@ -145,18 +160,29 @@ impl Runner for EngineRunner {
         });
         match outcome {
             Ok(Outcome::Done(map)) => Ok(RunOutcome {
-                item_key: map.item_key,
+                result_key: map.item_key,
             }),
-            Ok(Outcome::Unchanged { item_key }) => Ok(RunOutcome { item_key }),
+            Ok(Outcome::Unchanged { item_key }) => Ok(RunOutcome {
+                result_key: item_key,
+            }),
             // Only layers of large areas are put together from tiles; a job is one task.
             Ok(Outcome::Incomplete { missing }) => Err(RunFailure {
                 message: format!("{missing} tiles are missing"),
                 retryable: true,
+                by_request: false,
             }),
             Err(error) => {
                 // A source or a store may answer next time; a bad input will not.
                 let retryable = matches!(error, TaskError::Store(_) | TaskError::Scratch { .. });
-                Err(failure(error.into(), retryable))
+                // There is nothing to be seen there, or then: whoever asks again will hear the same.
+                let by_request = matches!(
+                    error,
+                    TaskError::NoSource { .. }
+                        | TaskError::NoScenes { .. }
+                        | TaskError::NoPixels { .. }
+                        | TaskError::NoClearObservation { .. }
+                );
+                Err(failure(error.into(), retryable, by_request))
             }
         }
     }
@@ -171,6 +197,7 @@ impl Runner for EngineRunner {
             periods.dedup();
             Some(RecipeInfo {
                 name: recipe.name.parse().ok()?,
+                fingerprint: ContentHash::of_bytes(format!("{recipe:?}").as_bytes()).to_string(),
                 title: recipe.title.clone(),
                 description: recipe.description.clone(),
                 periods,
@@ -178,5 +205,25 @@ impl Runner for EngineRunner {
             })
         };
         self.recipes.iter().filter_map(info).collect()
+    }
+
+    fn estimate(&self, recipe: &Slug, area_km2: f64) -> Estimate {
+        // At 10 m, with a scene every five days and ten bands: what a year of Sentinel-2 comes to.
+        let pixels = (area_km2 * 10_000.0) as u64;
+        let work = Work {
+            pixels,
+            samples: pixels * 73 * 10,
+            ..Work::default()
+        };
+        let rates = self
+            .rates
+            .as_deref()
+            .map_or_else(Rates::default, Rates::read);
+        let cost = rates.cost(recipe.as_str(), &work);
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Estimate {
+            seconds: Some(cost.cpu_seconds / threads as f64),
+            bytes: i64::try_from(cost.output_bytes).ok(),
+        }
     }
 }

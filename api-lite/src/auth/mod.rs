@@ -1,10 +1,11 @@
-//! Who is asking: passwords and tokens.
+//! Who is asking: passwords, keys and tokens.
 
+mod keys;
 mod password;
 mod token;
 
+pub use keys::{TokenKeyError, make_token_key};
 pub use password::{PasswordError, hash_password};
-pub use token::TokenKeyError;
 
 pub(crate) use password::Passwords;
 pub(crate) use token::Tokens;

@@ -37,7 +37,7 @@ pub enum PasswordError {
 }
 
 /// Hashes a password with a new salt, in PHC form, for
-/// [`Database::create_user`](geocrop_store::Database::create_user). Takes its time: not for asynchronous code.
+/// [`Database::create_user`](geocrop_database::Database::create_user). Takes its time: not for asynchronous code.
 ///
 /// # Errors
 /// [`PasswordError`].

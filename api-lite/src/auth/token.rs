@@ -1,86 +1,62 @@
-//! Tokens: JWTs signed with HMAC-SHA-256 by a key that never leaves the machine.
+//! Access tokens: JWTs signed with Ed25519, good for minutes.
 //!
-//! Algorithm, issuer and audience are pinned, and a token must say all of who, from whom, for whom and until when. It
-//! carries no rights: those are looked up with every request.
+//! Algorithm, issuer and audience are pinned, the header must name a key of ours, and a token must say all of who, in
+//! which session, from whom, for whom and until when. It carries no rights: those are looked up with every request, and
+//! the session must not have ended.
 
-use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::keys::{Keys, TokenKeyError};
 use crate::problem::Problem;
 
-const ALGORITHM: Algorithm = Algorithm::HS256;
+const ALGORITHM: Algorithm = Algorithm::EdDSA;
 const ISSUER: &str = "geocrop";
 const AUDIENCE: &str = "geocrop-api";
-/// Bytes; as many as the hash has.
-const KEY_LENGTH: usize = 32;
 /// Seconds that two clocks may differ by.
 const LEEWAY: u64 = 5;
 
-/// What is wrong with the key's file.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenKeyError {
-    /// It cannot be read or made.
-    #[error("{}: cannot read or make the token key: {source}; check the folder and who owns it", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others can read it.
-    #[error("{}: the token key is open to others (mode {mode:03o}); expected 600: run `chmod 600` on it, or remove it to get a new one", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It does not hold a key.
-    #[error("{}: not a token key: expected {} hex digits; remove the file to get a new one (everybody logs in again)", path.display(), 2 * KEY_LENGTH)]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
 #[derive(Serialize, Deserialize)]
 struct Claims {
+    /// The account.
     sub: String,
+    /// The session.
+    sid: String,
     iss: String,
     aud: String,
     iat: u64,
     exp: u64,
 }
 
+/// Whom a token is for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Bearer {
+    pub(crate) user: String,
+    pub(crate) session: String,
+}
+
 /// Makes and checks tokens.
 pub(crate) struct Tokens {
-    signing: EncodingKey,
-    checking: DecodingKey,
+    keys: Keys,
     validation: Validation,
     lifetime: Duration,
 }
 
 impl Tokens {
-    /// Reads the key from its file, or makes both.
-    pub(crate) fn open(path: &Path, lifetime: Duration) -> Result<Self, TokenKeyError> {
-        let key = read_or_make_key(path)?;
+    /// Reads the keys from their folder, or makes both.
+    pub(crate) fn open(folder: &Path, lifetime: Duration) -> Result<Self, TokenKeyError> {
         let mut validation = Validation::new(ALGORITHM);
         validation.leeway = LEEWAY;
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         Ok(Self {
-            signing: EncodingKey::from_secret(&key),
-            checking: DecodingKey::from_secret(&key),
+            keys: Keys::open(folder)?,
             validation,
             lifetime,
         })
@@ -90,83 +66,62 @@ impl Tokens {
         self.lifetime
     }
 
-    /// A token for an account.
-    pub(crate) fn issue(&self, user_id: &str) -> Result<String, Problem> {
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// A token for an account in a session.
+    pub(crate) fn issue(&self, user_id: &str, session: &str) -> Result<String, Problem> {
         let now = jsonwebtoken::get_current_timestamp();
         let claims = Claims {
             sub: user_id.to_owned(),
+            sid: session.to_owned(),
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             iat: now,
             exp: now + self.lifetime.as_secs(),
         };
-        jsonwebtoken::encode(&Header::new(ALGORITHM), &claims, &self.signing)
+        let key = self.keys.newest();
+        let mut header = Header::new(ALGORITHM);
+        header.kid = Some(key.kid.clone());
+        jsonwebtoken::encode(&header, &claims, &key.signing)
             .map_err(|error| Problem::internal(&error))
     }
 
-    /// The id of the account that a token is for.
-    pub(crate) fn verify(&self, token: &str) -> Result<String, Problem> {
-        jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation)
-            .map(|token| token.claims.sub)
+    /// Whom a token is for.
+    pub(crate) fn verify(&self, token: &str) -> Result<Bearer, Problem> {
+        let invalid = || Problem::unauthorized("The token is not valid.");
+        let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
+        let key = header
+            .kid
+            .and_then(|kid| self.keys.get(&kid))
+            .ok_or_else(invalid)?;
+        jsonwebtoken::decode::<Claims>(token, &key.checking, &self.validation)
+            .map(|token| Bearer {
+                user: token.claims.sub,
+                session: token.claims.sid,
+            })
             .map_err(|error| match error.kind() {
-                ErrorKind::ExpiredSignature => Problem::unauthorized("The token has expired."),
-                _ => Problem::unauthorized("The token is not valid."),
+                ErrorKind::ExpiredSignature => Problem::unauthorized("The token has expired.")
+                    .hint("POST {\"refresh_token\"} to /v1/auth/token for a new one."),
+                _ => invalid(),
             })
     }
-}
 
-fn read_or_make_key(path: &Path) -> Result<[u8; KEY_LENGTH], TokenKeyError> {
-    let failed = |source| TokenKeyError::File {
-        path: path.to_owned(),
-        source,
-    };
-    match fs::read_to_string(path) {
-        Ok(text) => {
-            let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(TokenKeyError::Exposed {
-                    path: path.to_owned(),
-                    mode,
-                });
-            }
-            parse_key(text.trim()).ok_or_else(|| TokenKeyError::Malformed {
-                path: path.to_owned(),
+    /// The public keys, for others that check our tokens (RFC 7517).
+    pub(crate) fn public_keys(&self) -> Value {
+        let keys: Vec<Value> = self
+            .keys
+            .all()
+            .iter()
+            .map(|key| {
+                json!({
+                    "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.kid, "x": key.public()
+                })
             })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).map_err(failed)?;
-            }
-            let key: [u8; KEY_LENGTH] = rand::random();
-            let mut text = String::with_capacity(2 * KEY_LENGTH + 1);
-            for byte in key {
-                write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-            }
-            text.push('\n');
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(failed)?;
-            file.write_all(text.as_bytes())
-                .and_then(|()| file.sync_all())
-                .map_err(failed)?;
-            Ok(key)
-        }
-        Err(error) => Err(failed(error)),
+            .collect();
+        json!({ "keys": keys })
     }
-}
-
-fn parse_key(text: &str) -> Option<[u8; KEY_LENGTH]> {
-    if text.len() != 2 * KEY_LENGTH || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut key = [0; KEY_LENGTH];
-    for (i, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
-    }
-    Some(key)
 }
 
 #[cfg(test)]
@@ -174,39 +129,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_is_made_once_and_kept_private() {
+    fn a_token_names_its_key_and_another_servers_is_not_ours() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("private/token.key");
-        let hour = Duration::from_hours(1);
-        let token = Tokens::open(&path, hour).unwrap().issue("me").unwrap();
+        let minute = Duration::from_mins(1);
+        let ours = Tokens::open(&folder.path().join("ours"), minute).unwrap();
+        let theirs = Tokens::open(&folder.path().join("theirs"), minute).unwrap();
+        let token = ours.issue("me", "here").unwrap();
+        let bearer = ours.verify(&token).unwrap();
         assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
+            (bearer.user.as_str(), bearer.session.as_str()),
+            ("me", "here")
         );
-        assert_eq!(
-            Tokens::open(&path, hour).unwrap().verify(&token).unwrap(),
-            "me"
-        );
-
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(
-            Tokens::open(&path, hour),
-            Err(TokenKeyError::Exposed { mode: 0o644, .. })
-        ));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        fs::write(&path, "guess me\n").unwrap();
-        assert!(matches!(
-            Tokens::open(&path, hour),
-            Err(TokenKeyError::Malformed { .. })
-        ));
+        assert!(ours.verify(&theirs.issue("me", "here").unwrap()).is_err());
+        let header = jsonwebtoken::decode_header(&token).unwrap();
+        let published = ours.public_keys();
+        assert_eq!(published["keys"][0]["kid"], header.kid.unwrap());
+        assert_eq!(published["keys"][0]["x"].as_str().unwrap().len(), 43);
     }
 
     #[test]
-    fn another_servers_token_is_not_ours() {
+    fn a_key_that_another_process_made_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let hour = Duration::from_hours(1);
-        let ours = Tokens::open(&folder.path().join("ours"), hour).unwrap();
-        let theirs = Tokens::open(&folder.path().join("theirs"), hour).unwrap();
-        assert!(ours.verify(&theirs.issue("me").unwrap()).is_err());
+        let minute = Duration::from_mins(1);
+        let one = Tokens::open(folder.path(), minute).unwrap();
+        std::thread::sleep(Duration::from_millis(1100));
+        super::super::make_token_key(folder.path()).unwrap();
+        let two = Tokens::open(folder.path(), minute).unwrap();
+        let token = two.issue("me", "here").unwrap();
+        assert!(one.verify(&token).is_ok());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_check_panic_or_succeed(text in ".{0,300}") {
+            use std::sync::OnceLock;
+            static TOKENS: OnceLock<(tempfile::TempDir, Tokens)> = OnceLock::new();
+            let (_, tokens) = TOKENS.get_or_init(|| {
+                let folder = tempfile::tempdir().unwrap();
+                let tokens = Tokens::open(folder.path(), Duration::from_mins(1)).unwrap();
+                (folder, tokens)
+            });
+            proptest::prop_assert!(tokens.verify(&text).is_err());
+        }
     }
 }

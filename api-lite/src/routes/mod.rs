@@ -1,21 +1,22 @@
 //! Which address is answered by what.
 
 pub(crate) mod accounts;
+pub(crate) mod areas;
 pub(crate) mod catalog;
+pub(crate) mod invites;
 pub(crate) mod jobs;
+pub(crate) mod ready;
 pub(crate) mod status;
 
 use axum::extract::{Path, State, rejection::PathRejection};
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 use chrono::{DateTime, SecondsFormat, Utc};
 use geocrop_store::layout;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::trace::TraceLayer;
-
-pub(crate) use jobs::accepted_aoi;
 
 use crate::objects::{Audience, serve_object};
 use crate::problem::Problem;
@@ -28,17 +29,47 @@ pub fn router(state: ApiState) -> Router {
         .route("/metrics", get(status::metrics))
         .route("/openapi.json", get(openapi::document).layer(any_origin()))
         .route("/v1/status", get(status::status).layer(any_origin()))
+        .route("/readyz", get(ready::ready))
+        .route("/.well-known/jwks.json", get(accounts::public_keys))
         .route("/v1/auth/token", post(accounts::token))
+        .route("/v1/auth/logout", post(accounts::logout))
+        .route("/v1/auth/invite", post(invites::accept))
         .route("/v1/me", get(accounts::me))
+        .route(
+            "/v1/keys",
+            get(invites::list_keys).post(invites::create_key),
+        )
+        .route("/v1/keys/{id}", delete(invites::revoke_key))
+        .route("/v1/invites", get(invites::list).post(invites::create))
+        .route("/v1/invites/{id}", delete(invites::revoke))
+        .route("/v1/admin/areas", get(areas::asked))
         .route("/v1/recipes", get(catalog::recipes))
-        .route("/v1/jobs", get(jobs::list).post(jobs::create))
+        .route("/v1/jobs", get(jobs::list::list).post(jobs::order::create))
         .route("/v1/jobs/{id}", get(jobs::show).delete(jobs::dismiss))
-        .route("/v1/jobs/{id}/results/{file}", get(jobs::result))
+        .route("/v1/jobs/{id}/events", get(jobs::events::events))
+        .route("/v1/jobs/{id}/result", get(jobs::result::main))
+        .route("/v1/jobs/{id}/results/{file}", get(jobs::result::file))
+        .route(
+            "/v1/results/{tenant}/{id}/{file}",
+            get(jobs::result::signed),
+        )
         .route("/store/{*key}", get(public_object).layer(any_origin()))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(site::serve_site)
         .layer(middleware::from_fn(headers::secure))
         .layer(TraceLayer::new_for_http())
+        .with_state(state)
+}
+
+/// What a worker without the API answers.
+pub(crate) fn worker_router(state: ApiState) -> Router {
+    Router::new()
+        .route("/healthz", get(catalog::health))
+        .route("/readyz", get(ready::ready))
+        .route("/metrics", get(status::metrics))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(async || Problem::not_found("A worker has /healthz, /readyz and /metrics."))
+        .layer(middleware::from_fn(headers::secure))
         .with_state(state)
 }
 

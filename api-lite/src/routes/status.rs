@@ -4,7 +4,7 @@ use axum::extract::State as Shared;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::{Days, NaiveDate, Utc};
-use geocrop_store::db::Check;
+use geocrop_database::Check;
 use geocrop_store::status::{Day, HISTORY_DAYS, Part, SINCE_METRIC, STATE_METRIC, State};
 use serde::Serialize;
 use utoipa::ToSchema;

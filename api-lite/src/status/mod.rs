@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use geocrop_store::db::{Check, Database};
+use geocrop_database::{Check, Database};
 use geocrop_store::status::{Part, State};
 use tokio::sync::watch;
 

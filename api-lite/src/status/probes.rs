@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use geocrop_store::db::Check;
+use geocrop_database::Check;
 use geocrop_store::status::{Part, State};
 use geocrop_store::{Store, StoreError, layout};
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use chrono::{TimeZone, Utc};
 use geocrop_api::{
-    ApiConfig, JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner, Stage,
-    StatusConfig, serve,
+    ApiConfig, AuthConfig, JobRequest, Progress, Rate, RecipeInfo, Roles, RunFailure, RunOutcome,
+    Runner, Stage, StatusConfig, WorkerConfig, serve,
 };
-use geocrop_store::db::{Database, Role};
+use geocrop_database::Database;
 use geocrop_store::publish::{Staged, publish};
 use geocrop_store::stac::{Asset, Item};
 use geocrop_store::{ContentHash, ContentType, Store, layout};
@@ -37,12 +37,14 @@ impl Runner for TestRunner {
         let failure = |message: &str, retryable| RunFailure {
             message: message.to_owned(),
             retryable,
+            by_request: message.starts_with("no clear observation"),
         };
         progress(Stage {
             name: "read",
             fraction: 0.25,
         });
-        match job.recipe.as_str() {
+        let aoi = job.aoi.as_ref().unwrap();
+        match job.recipe.as_ref().unwrap().as_str() {
             "endless" => {
                 while progress(Stage {
                     name: "read",
@@ -62,11 +64,11 @@ impl Runner for TestRunner {
             "broken" => panic!("a bug"),
             _ => {}
         }
-        let keys = layout::job(&job.tenant, &job.job, &job.aoi.slug.parse().unwrap());
-        let [west, south, east, north] = job.aoi.lonlat_bounds();
+        let keys = layout::job(&job.tenant, &job.job, &aoi.slug.parse().unwrap());
+        let [west, south, east, north] = aoi.lonlat_bounds();
         let mut item = Item::new(
             job.job.as_str(),
-            job.aoi.to_geojson_geometry(),
+            aoi.to_geojson_geometry(),
             [west, south, east, north],
             Utc.with_ymd_and_hms(2024, 1, 1, 0, 0, 0).unwrap(),
             Utc.with_ymd_and_hms(2024, 12, 31, 0, 0, 0).unwrap(),
@@ -84,7 +86,7 @@ impl Runner for TestRunner {
         publish(&self.store, &keys, &files, item)
             .map_err(|error| failure(&error.to_string(), false))?;
         Ok(RunOutcome {
-            item_key: keys.item(),
+            result_key: keys.item(),
         })
     }
 
@@ -92,6 +94,7 @@ impl Runner for TestRunner {
         ["ndvi", "endless", "cloudy", "flaky", "broken"]
             .map(|name| RecipeInfo {
                 name: name.parse().unwrap(),
+                fingerprint: name.to_owned(),
                 title: name.to_owned(),
                 description: "For tests.".to_owned(),
                 periods: vec!["2023".parse().unwrap(), "2024".parse().unwrap()],
@@ -105,15 +108,31 @@ impl Runner for TestRunner {
 pub(crate) struct Place {
     folder: TempDir,
     pub(crate) status: StatusConfig,
+    pub(crate) auth: AuthConfig,
+    pub(crate) worker: WorkerConfig,
+    pub(crate) roles: Roles,
 }
 
 impl Place {
     /// A folder with a small site, a store and three accounts: `ann` and `root` of one tenant, `bob` of another.
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut auth = AuthConfig::new(folder.path().join("keys"));
+        // Tests log in often.
+        auth.login_rate = Rate {
+            burst: 1000,
+            every: Duration::from_millis(1),
+        };
         let place = Self {
             folder,
             status: StatusConfig::default(),
+            auth,
+            worker: WorkerConfig {
+                time_to_finish: Duration::ZERO,
+                backoff: Duration::ZERO,
+                ..WorkerConfig::default()
+            },
+            roles: Roles::default(),
         };
         let site = place.path("site");
         std::fs::create_dir_all(site.join("about")).unwrap();
@@ -124,12 +143,17 @@ impl Place {
         let database = place.database().await;
         let hash = geocrop_api::hash_password(PASSWORD).unwrap();
         for (tenant, name, role) in [
-            ("one", "ann", Role::Recruiter),
-            ("one", "root", Role::Admin),
-            ("two", "bob", Role::Recruiter),
+            ("one", "ann", "recruiter"),
+            ("one", "root", "admin"),
+            ("two", "bob", "recruiter"),
         ] {
             database
-                .create_user(&tenant.parse().unwrap(), name, &hash, role)
+                .create_user(
+                    &tenant.parse().unwrap(),
+                    name,
+                    Some(&hash),
+                    &role.parse().unwrap(),
+                )
                 .await
                 .unwrap();
         }
@@ -159,8 +183,9 @@ impl Place {
             runs: AtomicUsize::new(0),
         });
         let (store, database_url) = (self.store(), self.database_url());
-        let status = self.status.clone();
-        let (site, token_key) = (self.path("site"), self.path("token.key"));
+        let (status, auth) = (self.status.clone(), self.auth.clone());
+        let (worker, roles) = (self.worker.clone(), self.roles.clone());
+        let site = self.path("site");
         let shared = Arc::clone(&runner) as Arc<dyn Runner>;
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = oneshot::channel();
@@ -175,8 +200,11 @@ impl Place {
                 database: Database::open(&database_url).await.unwrap(),
                 runner: shared,
                 site: Some(site),
-                token_key,
-                token_lifetime: Duration::from_mins(10),
+                auth,
+                roles,
+                worker,
+                trusted_proxies: Vec::new(),
+                public_url: String::new(),
                 status,
             };
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -233,8 +261,13 @@ impl Server {
     }
 
     pub(crate) async fn log_in(&self, name: &str) -> String {
-        let answer: Value = self
-            .client
+        let answer = self.grant(name).await;
+        answer["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// The whole answer to a name's password.
+    pub(crate) async fn grant(&self, name: &str) -> Value {
+        self.client
             .post(self.url("/v1/auth/token"))
             .json(&json!({ "username": name, "password": PASSWORD }))
             .send()
@@ -244,18 +277,19 @@ impl Server {
             .unwrap()
             .json()
             .await
-            .unwrap();
-        answer["access_token"].as_str().unwrap().to_owned()
+            .unwrap()
     }
 
     pub(crate) async fn order(&self, token: &str, recipe: &str) -> Response {
-        self.client
-            .post(self.url("/v1/jobs"))
-            .bearer_auth(token)
-            .json(&json!({ "recipe": recipe, "period": "2024", "aoi": field() }))
+        self.post("/v1/jobs", token)
+            .json(&json!({ "recipe": recipe, "period": "2024", "aoi": another_field() }))
             .send()
             .await
             .unwrap()
+    }
+
+    pub(crate) fn post(&self, path: &str, token: &str) -> RequestBuilder {
+        self.client.post(self.url(path)).bearer_auth(token)
     }
 
     /// Orders a job and returns its id.
@@ -300,6 +334,17 @@ pub(crate) fn field() -> Value {
             "coordinates": [[[31.0, -17.5], [31.01, -17.5], [31.01, -17.49], [31.0, -17.49], [31.0, -17.5]]]
         }
     })
+}
+
+/// The same field, a little wider each time: nobody else asks for it.
+pub(crate) fn another_field() -> Value {
+    static FIELDS: AtomicUsize = AtomicUsize::new(1);
+    let mut field = field();
+    let east = 31.01 + FIELDS.fetch_add(1, Ordering::Relaxed) as f64 * 1e-6;
+    for corner in [1, 2] {
+        field["geometry"]["coordinates"][0][corner][0] = east.into();
+    }
+    field
 }
 
 /// Checks that an answer is a problem document and returns it.

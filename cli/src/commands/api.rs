@@ -1,36 +1,130 @@
-//! `geocrop api`: the site, the store and the API, with one worker inside.
+//! `geocrop api`: the site, the store and the API, with a worker inside. `geocrop worker`: the worker alone.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use geocrop_api::{
-    ApiConfig, JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner, StatusConfig,
+    ApiConfig, AuthConfig, JobRequest, Progress, RecipeInfo, Roles, RunFailure, RunOutcome, Runner,
+    StatusConfig, WorkerConfig,
 };
+use geocrop_database::{Database, DatabaseOptions};
 use geocrop_store::Store;
 
 use super::{places, precompute, user};
-use crate::args::{Api, ApiCommand};
-use crate::config::{Config, cache_dir};
+use crate::args::{Api, ApiCommand, Worker};
+use crate::config::{Config, Usage, cache_dir};
 use crate::progress;
 use crate::runner::EngineRunner;
-
-/// How long a login is good for.
-const TOKEN_LIFETIME: Duration = Duration::from_hours(8);
 
 /// A server that is ready to start.
 pub(crate) struct Server {
     pub(crate) listener: TcpListener,
-    /// Folder of accounts, jobs and the signing key.
+    /// Folder of accounts, jobs and the signing keys, where the configuration names no others.
     pub(crate) state: PathBuf,
     pub(crate) site: Option<PathBuf>,
     pub(crate) store: String,
     pub(crate) runner: Arc<dyn Runner>,
-    /// What the status tells of besides the server's own parts.
-    pub(crate) status: StatusConfig,
+    pub(crate) setup: Setup,
+    /// Whether this process works on the queue.
+    pub(crate) workers: bool,
+}
+
+/// What the configuration says of a server.
+pub(crate) struct Setup {
+    database: Option<DatabaseOptions>,
+    auth: AuthConfig,
+    roles: Roles,
+    worker: WorkerConfig,
+    trusted_proxies: Vec<IpAddr>,
+    public_url: String,
+    status: StatusConfig,
+}
+
+impl Setup {
+    pub(crate) fn new(config: &Config) -> Result<Self> {
+        let mut auth = AuthConfig::new(config.get("auth.keys"));
+        let minutes = config.number("auth.token_minutes", 1, 24 * 60)?;
+        auth.token_lifetime = Duration::from_mins(minutes.into());
+        let days = config.number("auth.session_days", 1, 366)?;
+        auth.session_lifetime = Duration::from_hours(24 * u64::from(days));
+        let proxies = config.list("trusted_proxies").into_iter().map(|address| {
+            address.parse().map_err(|_| {
+                Usage(format!(
+                    "trusted_proxies: '{address}' is no address such as 10.0.0.1"
+                ))
+            })
+        });
+        Ok(Self {
+            database: match config.optional("database.url") {
+                Some(_) => Some(user::database_options(config)?),
+                None => None,
+            },
+            auth,
+            roles: roles(config)?,
+            worker: WorkerConfig {
+                name: "api".to_owned(),
+                runs_at_once: config.number("worker.jobs_at_once", 0, 256)? as usize,
+                time_to_finish: Duration::from_secs(
+                    config.number("worker.seconds_to_finish", 0, 86_400)?.into(),
+                ),
+                ..WorkerConfig::default()
+            },
+            trusted_proxies: proxies.collect::<Result<_, _>>()?,
+            public_url: String::new(),
+            status: status(config),
+        })
+    }
+}
+
+/// What each role may do, as it is configured.
+pub(crate) fn roles(config: &Config) -> Result<Roles> {
+    let mut roles = Roles::default();
+    for (name, given) in config.roles() {
+        let wrong = |what: String| Usage(format!("[roles.{name}] {what}"));
+        let slug = name
+            .parse()
+            .map_err(|_| wrong("a role's name is of small letters, digits and '-'".to_owned()))?;
+        let role = roles.entry(slug);
+        match &given.jobs {
+            None => {}
+            Some(toml::Value::Integer(jobs)) => {
+                let jobs = u32::try_from(*jobs)
+                    .map_err(|_| wrong(format!("jobs = {jobs}: expected 0 or more")))?;
+                role.jobs = Some(jobs);
+            }
+            Some(toml::Value::String(text)) if text == "unlimited" => role.jobs = None,
+            Some(other) => {
+                return Err(wrong(format!(
+                    "jobs = {other}: expected a number or \"unlimited\""
+                ))
+                .into());
+            }
+        }
+        if let Some(km2) = given.max_area_km2 {
+            if !(km2.is_finite() && km2 > 0.0) {
+                return Err(wrong(format!("max_area_km2 = {km2}: expected more than 0")).into());
+            }
+            role.max_area_km2 = km2;
+        }
+        if let Some(priority) = &given.priority {
+            role.priority = priority.parse().map_err(|_| {
+                wrong(format!(
+                    "priority = '{priority}': expected high, normal or low"
+                ))
+            })?;
+        }
+        if let Some(days) = given.keep_days {
+            role.keep = Duration::from_hours(24 * u64::from(days));
+        }
+        if let Some(admin) = given.admin {
+            role.admin = admin;
+        }
+    }
+    Ok(roles)
 }
 
 impl Server {
@@ -60,23 +154,56 @@ impl Server {
 
     async fn serve(self, stop: Arc<AtomicBool>) -> Result<()> {
         self.listener.set_nonblocking(true)?;
-        let config = ApiConfig {
-            store: Store::open(&self.store)?,
-            database: user::database(&self.state).await?,
-            runner: self.runner,
-            site: self.site,
-            token_key: self.state.join("token.key"),
-            token_lifetime: TOKEN_LIFETIME,
-            status: self.status,
-        };
+        let address = self.listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
-        let stopped = async move {
-            while !stop.load(Ordering::Relaxed) {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        geocrop_api::serve(config, listener, stopped).await?;
+        let mut setup = self.setup;
+        if !self.workers {
+            setup.worker.runs_at_once = 0;
+        }
+        let config = setup
+            .config(&self.state, &self.store, self.runner, self.site)
+            .await?;
+        tracing::info!(%address, "serving");
+        geocrop_api::serve(config, listener, stopped(stop)).await?;
         Ok(())
+    }
+}
+
+impl Setup {
+    async fn config(
+        self,
+        state: &Path,
+        store: &str,
+        runner: Arc<dyn Runner>,
+        site: Option<PathBuf>,
+    ) -> Result<ApiConfig> {
+        let database = match &self.database {
+            Some(options) => Database::open_with(options).await?,
+            None => Database::open(&user::sqlite_in(state)).await?,
+        };
+        let mut auth = self.auth;
+        if auth.keys.as_os_str().is_empty() {
+            auth.keys = state.join("keys");
+        }
+        Ok(ApiConfig {
+            store: Store::open(store)?,
+            database,
+            runner,
+            site,
+            auth,
+            roles: self.roles,
+            worker: self.worker,
+            trusted_proxies: self.trusted_proxies,
+            public_url: self.public_url,
+            status: self.status,
+        })
+    }
+}
+
+/// Ready when the flag is set.
+async fn stopped(stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -111,30 +238,67 @@ pub(crate) fn run(args: &Api, mut config: Config) -> Result<()> {
         .get("address")
         .parse()
         .with_context(|| format!("address = '{}'", config.get("address")))?;
-    let locations = if args.source.is_empty() {
-        config.sources()
-    } else {
-        args.source.clone()
-    };
-    if locations.is_empty() {
-        bail!("jobs need imagery: give --source, or 'sources' in the configuration");
-    }
-    let mut sources = Vec::new();
-    for location in &locations {
-        sources.push((precompute::source(&config, location)?, recent_years()));
-    }
-    let engine = precompute::engine(&config)?;
-    let runner = EngineRunner::new(engine, &config.path("recipes"), sources)?;
+    let runner = engine_runner(&config, &args.source)?;
     let server = Server {
         listener: bind(address)?,
         state: user::state(&config),
         site: args.site.clone(),
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
-        status: status(&config),
+        setup: Setup::new(&config)?,
+        workers: !args.no_worker,
     };
     progress::line(&format!("listening on http://{address}/ (Ctrl-C ends)"));
     server.run()
+}
+
+/// `geocrop worker`.
+pub(crate) fn work(args: &Worker, mut config: Config) -> Result<()> {
+    places(&mut config, &args.places);
+    let runner = engine_runner(&config, &args.source)?;
+    let listener = args.address.map(bind).transpose()?;
+    let mut setup = Setup::new(&config)?;
+    setup.worker.name = args.name.clone().unwrap_or_else(|| {
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        format!("{} {}", machine.trim(), std::process::id())
+    });
+    let state = user::state(&config);
+    let store = config.get("store").to_owned();
+    let stop = progress::listen_for_stop()?;
+    progress::line(&format!(
+        "worker '{}' waits for jobs (Ctrl-C ends)",
+        setup.worker.name
+    ));
+    runtime()?.block_on(async {
+        let listener = match listener {
+            Some(listener) => {
+                listener.set_nonblocking(true)?;
+                Some(tokio::net::TcpListener::from_std(listener)?)
+            }
+            None => None,
+        };
+        let config = setup.config(&state, &store, Arc::new(runner), None).await?;
+        geocrop_api::work(config, listener, stopped(stop)).await?;
+        anyhow::Ok(())
+    })
+}
+
+/// What makes the maps, with the recipes and sources that are configured.
+fn engine_runner(config: &Config, given: &[String]) -> Result<EngineRunner> {
+    let locations = if given.is_empty() {
+        config.sources()
+    } else {
+        given.to_vec()
+    };
+    if locations.is_empty() {
+        bail!("jobs need imagery: give --source, or 'sources' in the configuration");
+    }
+    let mut sources = Vec::new();
+    for location in &locations {
+        sources.push((precompute::source(config, location)?, recent_years()));
+    }
+    let engine = precompute::engine(config)?;
+    EngineRunner::new(engine, &config.path("recipes"), sources)
 }
 
 /// The years that imagery of the configured sources is offered for: Sentinel-2's, up to last year.
@@ -146,7 +310,12 @@ fn recent_years() -> Vec<String> {
 }
 
 /// Serves a site and its store, and takes no jobs.
-pub(crate) fn serve_files(address: SocketAddr, site: PathBuf, store: &str) -> Result<()> {
+pub(crate) fn serve_files(
+    config: &Config,
+    address: SocketAddr,
+    site: PathBuf,
+    store: &str,
+) -> Result<()> {
     if !site.join("index.html").exists() {
         bail!(
             "{} holds no site: build one with 'geocrop site build'",
@@ -159,7 +328,13 @@ pub(crate) fn serve_files(address: SocketAddr, site: PathBuf, store: &str) -> Re
         site: Some(site),
         store: store.to_owned(),
         runner: Arc::new(NoJobs),
-        status: StatusConfig::default(),
+        setup: Setup {
+            database: None,
+            auth: AuthConfig::new(""),
+            status: StatusConfig::default(),
+            ..Setup::new(config)?
+        },
+        workers: false,
     }
     .run()
 }
@@ -172,6 +347,7 @@ impl Runner for NoJobs {
         Err(RunFailure {
             message: "this server shows finished maps and takes no jobs".into(),
             retryable: false,
+            by_request: true,
         })
     }
 

@@ -126,7 +126,8 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         site: Some(folders.site()),
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
-        status: api::status(&config),
+        setup: api::Setup::new(&config)?,
+        workers: true,
     };
     if args.once {
         let area = exhibits[0].areas[0].clone();

@@ -39,6 +39,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Site(Site::Serve(args)) => site::serve(&args, config),
         Command::Site(Site::Publish(args)) => site::publish(&args, config),
         Command::Api(args) => api::run(&args, config),
+        Command::Worker(args) => api::work(&args, config),
+        Command::Invite(args) => user::invite(&args, &config),
         Command::User(User::Add(args)) => user::add(&args, &config),
         Command::Data(Data::Pull(args)) => data::pull(&args, &config),
         Command::Data(Data::List) => data::list(&config),

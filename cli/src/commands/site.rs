@@ -88,10 +88,10 @@ pub(crate) fn serve(args: &SiteServe, mut config: Config) -> Result<()> {
         let out = options.out.clone();
         std::thread::spawn(move || watch(&options));
         announce();
-        return super::api::serve_files(args.address, out, config.get("store"));
+        return super::api::serve_files(&config, args.address, out, config.get("store"));
     };
     announce();
-    super::api::serve_files(args.address, site.clone(), config.get("store"))
+    super::api::serve_files(&config, args.address, site.clone(), config.get("store"))
 }
 
 /// What `serve` builds: drafts too, into a folder of its own, with pages that load themselves again.

@@ -1,16 +1,18 @@
-//! `geocrop user add`, and the demo's login.
+//! `geocrop user add`, `geocrop invite`, and the demo's login.
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use geocrop_api::hash_password;
-use geocrop_store::db::{Database, Role};
+use geocrop_database::{Database, DatabaseOptions, NewInvite};
+use geocrop_store::Slug;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 use super::api::runtime;
-use crate::args::UserAdd;
+use crate::args::{Invite, UserAdd};
 use crate::config::{Config, Usage};
 use crate::progress;
 
@@ -26,22 +28,25 @@ pub(crate) fn state(config: &Config) -> PathBuf {
     config.path("state")
 }
 
-/// Opens the database in a folder of state, making both if need be.
-pub(crate) async fn database(state: &Path) -> Result<Database> {
-    std::fs::create_dir_all(state)
-        .with_context(|| format!("cannot make the folder {}", state.display()))?;
-    let file = state.join("geocrop.sqlite");
-    Ok(Database::open(&format!("sqlite://{}", file.display())).await?)
+/// The database that the configuration names, or a file in its folder of state.
+pub(crate) fn database_options(config: &Config) -> Result<DatabaseOptions> {
+    Ok(DatabaseOptions {
+        url: config
+            .optional("database.url")
+            .unwrap_or_else(|| sqlite_in(&state(config))),
+        owner_url: config.optional("database.owner_url"),
+        connections: config.number("database.connections", 1, 1000)?,
+    })
+}
+
+/// The address of the file in a folder of state.
+pub(crate) fn sqlite_in(state: &Path) -> String {
+    format!("sqlite://{}", state.join("geocrop.sqlite").display())
 }
 
 pub(crate) fn add(args: &UserAdd, config: &Config) -> Result<()> {
-    let role: Role = args.role.parse().map_err(|_| {
-        Usage(format!(
-            "--role {}: there are recruiter and admin",
-            args.role
-        ))
-    })?;
-    let tenant = args.tenant.parse()?;
+    let role = role(&args.role, config)?;
+    let tenant: Slug = args.tenant.parse()?;
     let (password, made) = if args.password_stdin {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)?;
@@ -50,19 +55,67 @@ pub(crate) fn add(args: &UserAdd, config: &Config) -> Result<()> {
         (random_password(), true)
     };
     let hash = hash_password(&password)?;
+    let options = database_options(config)?;
     runtime()?.block_on(async {
-        let database = database(&state(config)).await?;
+        let database = Database::open_with(&options).await?;
         database
-            .create_user(&tenant, &args.name, &hash, role)
+            .create_user(&tenant, &args.name, Some(&hash), &role)
             .await?;
         anyhow::Ok(())
     })?;
-    progress::line(&format!("added {} ({})", args.name, role.as_str()));
+    progress::line(&format!("added {} ({role})", args.name));
     if made {
         progress::line("its password, shown only now:");
         progress::print(&password);
     }
     Ok(())
+}
+
+/// Makes a link that lets guests in, in the name of an account.
+pub(crate) fn invite(args: &Invite, config: &Config) -> Result<()> {
+    let new = NewInvite {
+        role: role(&args.role, config)?,
+        tenant: args
+            .tenant
+            .as_ref()
+            .map(|tenant| tenant.parse())
+            .transpose()?,
+        seats: args.seats,
+        lifetime: Duration::from_hours(24) * args.days,
+        note: args.note.clone(),
+    };
+    let options = database_options(config)?;
+    let text = runtime()?.block_on(async {
+        let database = Database::open_with(&options).await?;
+        let by = database.find_user(&args.by).await?.ok_or_else(|| {
+            Usage(format!(
+                "--as {}: there is no such account; make one with 'geocrop user add'",
+                args.by
+            ))
+        })?;
+        let (_, text) = database.create_invite(&by, &new).await?;
+        anyhow::Ok(text)
+    })?;
+    let url = args.url.trim_end_matches('/');
+    progress::line(&format!(
+        "a link for {}, good for {} days, shown only now:",
+        if args.seats == 1 {
+            "one guest".to_owned()
+        } else {
+            format!("{} guests", args.seats)
+        },
+        args.days
+    ));
+    progress::print(&format!("{url}/map/#invite={text}"));
+    Ok(())
+}
+
+fn role(name: &str, config: &Config) -> Result<Slug> {
+    let roles = super::api::roles(config)?;
+    if roles.get(name).is_none() {
+        return Err(Usage(format!("--role {name}: there are {}", roles.names())).into());
+    }
+    Ok(name.parse()?)
 }
 
 /// The login of a demo: made at its first start, kept in a file that only its owner reads.
@@ -78,13 +131,13 @@ pub(crate) fn demo_login(state: &Path) -> Result<Login> {
     };
     let hash = hash_password(&login.password)?;
     runtime()?.block_on(async {
-        let database = database(state).await?;
-        let tenant = "demo".parse()?;
+        let database = Database::open(&sqlite_in(state)).await?;
+        let tenant: Slug = "demo".parse()?;
         if database.find_user(&login.name).await?.is_some() {
             database.set_password(&login.name, &hash).await?;
         } else {
             database
-                .create_user(&tenant, &login.name, &hash, Role::Admin)
+                .create_user(&tenant, &login.name, Some(&hash), &"admin".parse()?)
                 .await?;
         }
         anyhow::Ok(())

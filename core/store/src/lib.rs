@@ -1,10 +1,9 @@
-//! Where results and state live.
+//! Where results live.
 //!
 //! - [`object`]: a folder or an S3 bucket behind one blocking [`Store`];
 //! - [`layout`]: which key holds what; nowhere else are keys made;
 //! - [`stac`]: the STAC 1.1.0 documents that describe results;
 //! - [`publish`]: results become visible whole or not at all, and the collection and the catalog follow;
-//! - [`db`]: users, quotas, the queue of jobs and the history of checks in SQLite;
 //! - [`status`]: the words in which the service's state is told.
 //!
 //! ```
@@ -22,7 +21,6 @@
 
 pub mod checksum;
 pub mod content;
-pub mod db;
 mod error;
 pub mod layout;
 pub mod object;
@@ -32,7 +30,6 @@ pub mod status;
 
 pub use checksum::ContentHash;
 pub use content::ContentType;
-pub use db::Database;
 pub use error::{Operation, StoreError};
 pub use layout::{Period, ResultKeys, Slug};
 pub use object::{Credentials, Entry, Patience, S3Settings, Store, Tagged};

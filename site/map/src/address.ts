@@ -18,6 +18,8 @@ export interface View {
   ask?: boolean;
   /** A job of the visitor's whose result is to be shown. */
   job?: string;
+  /** The secret of an invite: it lets its guest in, and is not kept in the address. */
+  invite?: string;
 }
 
 export function readAddress(hash: string): View {
@@ -37,6 +39,7 @@ export function readAddress(hash: string): View {
     split: within("split", 100),
     opacity: within("opacity", 1),
     hidden: words.get("hide")?.split(",").map(Number).filter(Number.isInteger),
+    invite: words.get("invite") ?? undefined,
     place: numbers("place", 2) as View["place"],
     ask: words.has("ask"),
     job: words.get("job") ?? undefined,

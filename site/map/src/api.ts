@@ -21,7 +21,7 @@ export interface Job {
 export interface Me {
   username: string;
   quota: {
-    /** Of a day; without a limit any number. */
+    /** In all; without a limit any number. */
     jobs: { used: number; limit: number | null };
     max_area_km2: number;
   };
@@ -30,29 +30,78 @@ export interface Me {
 /** The API cannot be reached at all, which is no fault of what was asked. */
 export class Unreachable extends Error {}
 
+/** What signing in gives. */
+interface Grant {
+  access_token: string;
+  refresh_token: string;
+  /** Seconds for which the token is good. */
+  expires_in: number;
+}
+
+const KEPT = "geocrop-session";
+
 export class Api {
-  private token: string | null = sessionStorage.getItem("geocrop-token");
+  /** What continues the session; good once. */
+  private refreshToken: string | null = sessionStorage.getItem(KEPT);
+  private renewing: Promise<boolean> | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Sent with every request. The object stays the same while the token in it is replaced: layers keep it. */
+  readonly headers: Record<string, string> = {};
 
   constructor(private readonly base: string) {}
 
   get signedIn(): boolean {
-    return this.token !== null;
-  }
-
-  get headers(): Record<string, string> {
-    return this.token ? { authorization: `Bearer ${this.token}` } : {};
+    return this.refreshToken !== null;
   }
 
   async signIn(username: string, password: string): Promise<void> {
-    this.signOut();
-    const { access_token } = await this.call<{ access_token: string }>("/auth/token", { username, password });
-    this.token = access_token;
-    sessionStorage.setItem("geocrop-token", access_token);
+    this.forget();
+    this.keep(await this.call<Grant>("/auth/token", { username, password }));
+  }
+
+  /** Comes in with the secret of an invite's link. */
+  async accept(invite: string): Promise<void> {
+    this.forget();
+    this.keep(await this.call<Grant>("/auth/invite", { invite }));
   }
 
   signOut(): void {
-    this.token = null;
-    sessionStorage.removeItem("geocrop-token");
+    // The session ends on the server too; whether it hears of it does not matter here.
+    if (this.headers.authorization) void fetch(`${this.base}/auth/logout`, { method: "POST", headers: { ...this.headers } }).catch(() => null);
+    this.forget();
+  }
+
+  private keep({ access_token, refresh_token, expires_in }: Grant): void {
+    this.headers.authorization = `Bearer ${access_token}`;
+    this.refreshToken = refresh_token;
+    sessionStorage.setItem(KEPT, refresh_token);
+    clearTimeout(this.timer);
+    // Before it is too old: tiles of a result are read with it as long as the map is open.
+    this.timer = setTimeout(() => void this.renew(), Math.min(expires_in * 800, 2 ** 31 - 1));
+  }
+
+  private forget(): void {
+    clearTimeout(this.timer);
+    delete this.headers.authorization;
+    this.refreshToken = null;
+    sessionStorage.removeItem(KEPT);
+  }
+
+  /** Gets the next token, once for all who wait for it. Whether there is one. */
+  private renew(): Promise<boolean> {
+    this.renewing ??= (async () => {
+      try {
+        if (!this.refreshToken) return false;
+        this.keep(await this.call<Grant>("/auth/token", { refresh_token: this.refreshToken }));
+        return true;
+      } catch (error) {
+        if (!(error instanceof Unreachable)) this.forget();
+        return false;
+      } finally {
+        this.renewing = null;
+      }
+    })();
+    return this.renewing;
   }
 
   async recipes(): Promise<Recipe[]> {
@@ -85,9 +134,26 @@ export class Api {
   }
 
   private async call<T>(path: string, body?: unknown): Promise<T> {
-    let response: Response;
+    const open = path.startsWith("/auth/");
+    // After a reload there is a session and no token yet.
+    if (!open && this.signedIn && !this.headers.authorization) await this.renew();
+    let response = await this.send(path, body);
+    if (response.status === 401 && !open && this.signedIn && (await this.renew())) response = await this.send(path, body);
+    const json = response.headers.get("content-type")?.includes("json");
+    if (response.ok && json) return (await response.json()) as T;
+    // A file host without an API behind it answers with its own pages.
+    if (!json) throw new Unreachable(`The API answered ${response.status} without a reason.`);
+    const problem = (await response.json()) as { title?: string; detail?: string };
+    if (response.status === 401 && !open) {
+      this.forget();
+      throw new Error("Please sign in again.");
+    }
+    throw new Error(problem.detail ?? problem.title ?? `The API answered ${response.status}.`);
+  }
+
+  private async send(path: string, body?: unknown): Promise<Response> {
     try {
-      response = await fetch(this.base + path, {
+      return await fetch(this.base + path, {
         method: body === undefined ? "GET" : "POST",
         headers: { ...this.headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
         body: body === undefined ? undefined : JSON.stringify(body),
@@ -95,15 +161,5 @@ export class Api {
     } catch (cause) {
       throw new Unreachable("The API cannot be reached.", { cause });
     }
-    const json = response.headers.get("content-type")?.includes("json");
-    if (response.ok && json) return (await response.json()) as T;
-    // A file host without an API behind it answers with its own pages.
-    if (!json) throw new Unreachable(`The API answered ${response.status} without a reason.`);
-    const problem = (await response.json()) as { title?: string; detail?: string };
-    if (response.status === 401 && path !== "/auth/token") {
-      this.signOut();
-      throw new Error("Please sign in again.");
-    }
-    throw new Error(problem.detail ?? problem.title ?? `The API answered ${response.status}.`);
   }
 }

@@ -49,8 +49,10 @@ export class Ask {
   }
 
   /** Asks whether the API is there and builds the form accordingly. */
-  async start(job?: string): Promise<void> {
+  async start(job?: string, invite?: string): Promise<void> {
+    let refused: unknown = null;
     try {
+      if (invite) await this.api.accept(invite).catch((error: unknown) => { if (error instanceof Unreachable) throw error; refused = error; });
       this.recipes = await this.api.recipes();
       await this.meet();
     } catch (error) {
@@ -62,6 +64,7 @@ export class Ask {
       // Recipes may be for signed-in users only; the form asks again after signing in.
     }
     this.build();
+    if (refused) this.tell(refused);
     if (!job) return;
     if (this.api.signedIn) await this.guarded(() => this.open(job));
     else this.tell(new Error("Sign in to see this map: it is one of yours."));

@@ -35,6 +35,8 @@ const PADDING = { top: 64, bottom: narrow ? 72 : 96, left: narrow ? 40 : 130, ri
 async function start(app: HTMLElement): Promise<void> {
   const href = (name: string) => app.getAttribute(`data-href-${name}`) ?? undefined;
   const view = readAddress(location.hash);
+  // A secret does not stay where it is copied and kept.
+  if (view.invite) history.replaceState(null, "", location.pathname);
   const layers = await readLayers(href("layers")!, href("store")!);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const style = () => basemap(new URL(href("borders")!, location.href).href, dark.matches);
@@ -93,11 +95,11 @@ async function start(app: HTMLElement): Promise<void> {
   const api = href("api");
   if (api) {
     const ask = new Ask(map, new Api(api.replace(/\/$/, "")), (layer) => shown?.add(layer), say);
-    const box = element("details", { class: "ask-box", open: view.ask || view.job !== undefined }, element("summary", { id: "ask-title" }, "Ask for an area of your own"), ask.root);
+    const box = element("details", { class: "ask-box", open: view.ask || view.job !== undefined || view.invite !== undefined }, element("summary", { id: "ask-title" }, "Ask for an area of your own"), ask.root);
     status.before(box);
     if (shown) shown.busy = () => ask.drawingNow;
     // What is asked for on demand may wait until the map is there.
-    map.once("idle", () => void ask.start(view.job));
+    map.once("idle", () => void ask.start(view.job, view.invite));
   }
 }
 

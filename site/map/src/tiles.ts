@@ -18,10 +18,22 @@ const registered = new Map<string, Sheet>();
 const packed = new Recent<Promise<ArrayBuffer | null>>(300);
 const unpacked = new Recent<Promise<Uint8Array | null>>(48);
 
+/** An archive that is read with the layer's headers as they are at the moment: a token in them is replaced now and then. */
+class LayerSource extends FetchSource {
+  constructor(private readonly layer: Layer) {
+    super(layer.tiles);
+  }
+
+  override getBytes(...asked: Parameters<FetchSource["getBytes"]>): ReturnType<FetchSource["getBytes"]> {
+    this.setHeaders(new Headers(this.layer.headers));
+    return super.getBytes(...asked);
+  }
+}
+
 function archive(layer: Layer): PMTiles {
   let known = archives.get(layer.tiles);
   if (!known) {
-    known = new PMTiles(new FetchSource(layer.tiles, new Headers(layer.headers)));
+    known = new PMTiles(new LayerSource(layer));
     archives.set(layer.tiles, known);
   }
   return known;

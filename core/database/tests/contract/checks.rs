@@ -1,15 +1,9 @@
 //! The history of the service's parts: counts by day, since when, and what a break in the checks means.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests are tests; clippy only knows the functions with #[test]"
-)]
-
 use std::time::Duration;
 
-use chrono::{DateTime, Days, TimeDelta, TimeZone, Utc};
-use geocrop_store::Database;
-use geocrop_store::db::{Check, NewJob, PartState, Role};
+use chrono::{DateTime, Days, TimeZone, Utc};
+use geocrop_database::{Check, Database, PartState};
 use geocrop_store::status::{Day, HISTORY_DAYS, Part, State};
 
 const GAP: Duration = Duration::from_mins(3);
@@ -37,9 +31,9 @@ fn counts(day: &Day) -> Option<(u32, u32, u32)> {
     Some((day.up?, day.degraded?, day.down?))
 }
 
-#[tokio::test]
-async fn since_is_the_first_check_of_the_state_and_moves_when_the_part_goes_down_and_comes_back() {
-    let db = Database::open("sqlite::memory:").await.unwrap();
+pub(crate) async fn since_is_the_first_check_of_the_state_and_moves_when_the_part_goes_down_and_comes_back(
+    db: Database,
+) {
     for (minute, state, since) in [
         (0, State::Up, 0),
         (1, State::Up, 0),
@@ -70,9 +64,7 @@ async fn since_is_the_first_check_of_the_state_and_moves_when_the_part_goes_down
     assert_eq!(history[89].state(), State::Unknown);
 }
 
-#[tokio::test]
-async fn a_break_in_the_checks_is_unknown_and_since_begins_anew_after_it() {
-    let db = Database::open("sqlite::memory:").await.unwrap();
+pub(crate) async fn a_break_in_the_checks_is_unknown_and_since_begins_anew_after_it(db: Database) {
     found(&db, at(17, 23, 59), Part::Api, State::Up).await;
     found(&db, at(18, 0, 2), Part::Api, State::Up).await;
     assert_eq!(
@@ -101,16 +93,12 @@ async fn a_break_in_the_checks_is_unknown_and_since_begins_anew_after_it() {
     );
 }
 
-#[tokio::test]
-async fn what_is_unknown_is_not_counted() {
-    let db = Database::open("sqlite::memory:").await.unwrap();
+pub(crate) async fn what_is_unknown_is_not_counted(db: Database) {
     found(&db, at(20, 6, 0), Part::Tiles, State::Unknown).await;
     assert!(db.part_states().await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn ninety_days_are_kept_and_older_ones_swept() {
-    let db = Database::open("sqlite::memory:").await.unwrap();
+pub(crate) async fn ninety_days_are_kept_and_older_ones_swept(db: Database) {
     let first = at(20, 12, 0);
     found(&db, first, Part::Queue, State::Down).await;
     let kept = first + Days::new(u64::from(HISTORY_DAYS) - 1);
@@ -135,29 +123,4 @@ async fn ninety_days_are_kept_and_older_ones_swept() {
         "the sweep takes the days of all parts"
     );
     assert_eq!(counts(&history[89]), Some((1, 0, 0)));
-}
-
-#[tokio::test]
-async fn the_queue_tells_its_depth_and_since_when_the_first_job_waits() {
-    let db = Database::open("sqlite::memory:").await.unwrap();
-    assert_eq!(db.waiting_jobs().await.unwrap(), (0, None));
-    let tenant = "one".parse().unwrap();
-    let user = db
-        .create_user(&tenant, "ann", "$argon2id$", Role::Admin)
-        .await
-        .unwrap();
-    let new = NewJob {
-        recipe: "ndvi".parse().unwrap(),
-        period: "2024".parse().unwrap(),
-        aoi_geojson: "{}".to_owned(),
-        area_km2: 1.5,
-    };
-    let first = db.create_job(&user.id, &new).await.unwrap();
-    db.create_job(&user.id, &new).await.unwrap();
-    let (waiting, oldest) = db.waiting_jobs().await.unwrap();
-    assert_eq!(waiting, 2);
-    assert!((oldest.unwrap() - first.created_at).abs() <= TimeDelta::milliseconds(1));
-    db.claim_next_job(Duration::from_mins(1)).await.unwrap();
-    assert_eq!(db.waiting_jobs().await.unwrap().0, 1);
-    db.check_writes().await.unwrap();
 }

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use super::{Database, DbError, moment};
-use crate::status::{Day, HISTORY_DAYS, Part, State};
+use geocrop_store::status::{Day, HISTORY_DAYS, Part, State};
+
+use crate::connect::Dialect;
+use crate::scope::Scope;
+use crate::users::{millis, moment};
+use crate::{Database, DbError};
 
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +43,20 @@ pub struct PartState {
 impl Database {
     /// Whether the database takes writes: begins one and gives it up.
     pub async fn check_writes(&self) -> Result<(), DbError> {
-        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        transaction.rollback().await?;
+        let mut work = self.write(Scope::System).await?;
+        if self.dialect == Dialect::Postgres {
+            // Beginning says nothing there; a standby refuses this.
+            sqlx::query("DELETE FROM part_days WHERE day < '0'")
+                .execute(work.on())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        let mut work = self.one(Scope::System).await?;
+        sqlx::query("SELECT 1").execute(work.on()).await?;
         Ok(())
     }
 
@@ -51,20 +67,21 @@ impl Database {
         checks: &[Check],
         gap: Duration,
     ) -> Result<(), DbError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut work = self.write(Scope::System).await?;
         let now = at.timestamp_millis();
-        let broken = now.saturating_sub(i64::try_from(gap.as_millis()).unwrap_or(i64::MAX));
+        let broken = now.saturating_sub(millis(gap));
         for check in checks {
             let (up, degraded, down) = match check.state {
-                State::Up => (1, 0, 0),
+                State::Up => (1_i64, 0_i64, 0_i64),
                 State::Degraded => (0, 1, 0),
                 State::Down => (0, 0, 1),
                 State::Unknown => continue,
             };
             sqlx::query(
-                "INSERT INTO part_states (part, state, detail, since, checked_at) VALUES (?1, ?2, ?3, ?4, ?4)
+                "INSERT INTO part_states (part, state, detail, since, checked_at) VALUES ($1, $2, $3, $4, $4)
                  ON CONFLICT (part) DO UPDATE SET
-                    since = CASE WHEN state = excluded.state AND checked_at >= ?5 THEN since ELSE excluded.since END,
+                    since = CASE WHEN part_states.state = excluded.state AND part_states.checked_at >= $5
+                        THEN part_states.since ELSE excluded.since END,
                     state = excluded.state, detail = excluded.detail, checked_at = excluded.checked_at",
             )
             .bind(check.part.id())
@@ -72,36 +89,38 @@ impl Database {
             .bind(&check.detail)
             .bind(now)
             .bind(broken)
-            .execute(&mut *transaction)
+            .execute(work.on())
             .await?;
             sqlx::query(
-                "INSERT INTO part_days (day, part, up, degraded, down) VALUES (?, ?, ?, ?, ?)
+                "INSERT INTO part_days (day, part, up, degraded, down) VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (day, part) DO UPDATE SET
-                    up = up + excluded.up, degraded = degraded + excluded.degraded, down = down + excluded.down",
+                    up = part_days.up + excluded.up, degraded = part_days.degraded + excluded.degraded,
+                    down = part_days.down + excluded.down",
             )
             .bind(at.date_naive().to_string())
             .bind(check.part.id())
             .bind(up)
             .bind(degraded)
             .bind(down)
-            .execute(&mut *transaction)
+            .execute(work.on())
             .await?;
         }
         // Days written as 2026-11-30 sort as they follow each other.
-        sqlx::query("DELETE FROM part_days WHERE day < ?")
+        sqlx::query("DELETE FROM part_days WHERE day < $1")
             .bind(first_day(at.date_naive()).to_string())
-            .execute(&mut *transaction)
+            .execute(work.on())
             .await?;
-        transaction.commit().await?;
-        Ok(())
+        work.commit().await
     }
 
     /// Where each part stood at its last check, in no order. Parts of a newer program are left out.
     pub async fn part_states(&self) -> Result<Vec<PartState>, DbError> {
+        let mut work = self.one(Scope::System).await?;
         let rows: Vec<(String, String, String, i64, i64)> =
             sqlx::query_as("SELECT part, state, detail, since, checked_at FROM part_states")
-                .fetch_all(&self.pool)
+                .fetch_all(work.on())
                 .await?;
+        work.commit().await?;
         rows.into_iter()
             .filter_map(|(part, state, detail, since, checked_at)| {
                 let (part, state) = (part.parse().ok()?, state.parse().ok()?);
@@ -121,39 +140,33 @@ impl Database {
 
     /// The last [`HISTORY_DAYS`] days of a part up to `today`, the oldest first, without a day left out.
     pub async fn part_history(&self, part: Part, today: NaiveDate) -> Result<Vec<Day>, DbError> {
-        let rows: Vec<(String, u32, u32, u32)> = sqlx::query_as(
-            "SELECT day, up, degraded, down FROM part_days WHERE part = ? AND day >= ? ORDER BY day",
+        let mut work = self.one(Scope::System).await?;
+        let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
+            "SELECT day, up, degraded, down FROM part_days WHERE part = $1 AND day >= $2 ORDER BY day",
         )
         .bind(part.id())
         .bind(first_day(today).to_string())
-        .fetch_all(&self.pool)
+        .fetch_all(work.on())
         .await?;
+        work.commit().await?;
+        let count = |count: i64| u32::try_from(count).map_err(DbError::corrupt);
         let mut rows = rows.into_iter().peekable();
-        Ok(first_day(today)
+        first_day(today)
             .iter_days()
             .take(HISTORY_DAYS as usize)
             .map(|day| {
                 let day = day.to_string();
                 match rows.next_if(|row| row.0 == day) {
-                    Some((_, up, degraded, down)) => Day {
+                    Some((_, up, degraded, down)) => Ok(Day {
                         day,
-                        up: Some(up),
-                        degraded: Some(degraded),
-                        down: Some(down),
-                    },
-                    None => Day::unknown(day),
+                        up: Some(count(up)?),
+                        degraded: Some(count(degraded)?),
+                        down: Some(count(down)?),
+                    }),
+                    None => Ok(Day::unknown(day)),
                 }
             })
-            .collect())
-    }
-
-    /// How many jobs wait, and since when the first of them does.
-    pub async fn waiting_jobs(&self) -> Result<(u32, Option<DateTime<Utc>>), DbError> {
-        let (waiting, oldest): (u32, Option<i64>) =
-            sqlx::query_as("SELECT count(*), min(created_at) FROM jobs WHERE status = 'accepted'")
-                .fetch_one(&self.pool)
-                .await?;
-        Ok((waiting, oldest.map(moment).transpose()?))
+            .collect()
     }
 }
 
