@@ -8,6 +8,7 @@
 //! | `GET /openapi.json` | this API, for programs |
 //! | `POST /v1/auth/token` | name and password for a token |
 //! | `GET /v1/me` | who am I, how many jobs are left |
+//! | `GET /v1/layers`, `GET /v1/tiles/...`, `POST /v1/statistics` | published maps as tiles and numbers |
 //! | `GET /v1/recipes` | what can be made |
 //! | `POST /v1/jobs` | make this recipe for this area and period |
 //! | `GET /v1/jobs`, `GET /v1/jobs/{id}` | how far is it |
@@ -21,6 +22,7 @@
 
 mod auth;
 mod headers;
+mod layers;
 mod objects;
 mod openapi;
 mod problem;

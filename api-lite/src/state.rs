@@ -11,6 +11,7 @@ use geocrop_store::{Slug, Store};
 use tokio::sync::Notify;
 
 use crate::auth::{Passwords, Tokens};
+use crate::layers::Layers;
 use crate::status::Board;
 use crate::{RecipeInfo, Runner, ServeError, StatusConfig};
 
@@ -32,6 +33,8 @@ pub struct ApiConfig {
     pub token_lifetime: Duration,
     /// What the status is made of.
     pub status: StatusConfig,
+    /// Where clients find this server, such as `https://maps.example.org`; without it, the host that they ask.
+    pub public_url: Option<String>,
 }
 
 /// What all requests and the worker share. Cheap to clone.
@@ -48,6 +51,8 @@ struct Shared {
     current: Mutex<Option<(Slug, Arc<AtomicBool>)>>,
     /// How the parts stand.
     board: Board,
+    /// The published layers.
+    layers: Arc<Layers>,
 }
 
 impl ApiState {
@@ -58,7 +63,9 @@ impl ApiState {
     pub fn new(config: ApiConfig) -> Result<Self, ServeError> {
         let tokens = Tokens::open(&config.token_key, config.token_lifetime)?;
         let passwords = Passwords::new()?;
+        let layers = Layers::new(config.store.clone(), config.public_url.clone());
         Ok(Self(Arc::new(Shared {
+            layers: Arc::new(layers),
             config,
             tokens,
             passwords,
@@ -98,6 +105,10 @@ impl ApiState {
 
     pub(crate) fn board(&self) -> &Board {
         &self.0.board
+    }
+
+    pub(crate) fn layers(&self) -> &Arc<Layers> {
+        &self.0.layers
     }
 
     pub(crate) fn work(&self) -> &Notify {

@@ -63,6 +63,11 @@ const KNOWN: [Known; 13] = [
         key: "address",
         default: "127.0.0.1:8080",
     },
+    // Where clients find the server, for addresses in its answers; empty: the host that they ask.
+    Known {
+        key: "public_url",
+        default: "",
+    },
     // Servers that the status tells of; empty: it does not.
     Known {
         key: "status.mlflow_url",

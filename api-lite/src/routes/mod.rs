@@ -19,7 +19,7 @@ pub(crate) use jobs::accepted_aoi;
 
 use crate::objects::{Audience, serve_object};
 use crate::problem::Problem;
-use crate::{ApiState, headers, openapi, site};
+use crate::{ApiState, headers, layers, openapi, site};
 
 /// All addresses of the server. [`serve`](crate::serve) adds the worker.
 pub fn router(state: ApiState) -> Router {
@@ -35,6 +35,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/jobs/{id}", get(jobs::show).delete(jobs::dismiss))
         .route("/v1/jobs/{id}/results/{file}", get(jobs::result))
         .route("/store/{*key}", get(public_object).layer(any_origin()))
+        .merge(layers::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(site::serve_site)
         .layer(middleware::from_fn(headers::secure))

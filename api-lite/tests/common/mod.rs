@@ -1,6 +1,8 @@
 //! The real server on a port and a runtime of its own, with a runner that publishes small real files.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod maps;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -105,6 +107,8 @@ impl Runner for TestRunner {
 pub(crate) struct Place {
     folder: TempDir,
     pub(crate) status: StatusConfig,
+    /// A store that is not the folder's.
+    pub(crate) elsewhere: Option<Store>,
 }
 
 impl Place {
@@ -114,6 +118,7 @@ impl Place {
         let place = Self {
             folder,
             status: StatusConfig::default(),
+            elsewhere: None,
         };
         let site = place.path("site");
         std::fs::create_dir_all(site.join("about")).unwrap();
@@ -142,6 +147,9 @@ impl Place {
     }
 
     pub(crate) fn store(&self) -> Store {
+        if let Some(store) = &self.elsewhere {
+            return store.clone();
+        }
         Store::open(self.path("store").to_str().unwrap()).unwrap()
     }
 
@@ -178,6 +186,7 @@ impl Place {
                 token_key,
                 token_lifetime: Duration::from_mins(10),
                 status,
+                public_url: None,
             };
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             bound.send(listener.local_addr().unwrap()).unwrap();

@@ -31,6 +31,8 @@ pub(crate) struct Server {
     pub(crate) runner: Arc<dyn Runner>,
     /// What the status tells of besides the server's own parts.
     pub(crate) status: StatusConfig,
+    /// Where clients find the server, if that is configured.
+    pub(crate) public_url: Option<String>,
 }
 
 impl Server {
@@ -68,6 +70,7 @@ impl Server {
             token_key: self.state.join("token.key"),
             token_lifetime: TOKEN_LIFETIME,
             status: self.status,
+            public_url: self.public_url,
         };
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let stopped = async move {
@@ -132,6 +135,7 @@ pub(crate) fn run(args: &Api, mut config: Config) -> Result<()> {
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
         status: status(&config),
+        public_url: config.optional("public_url"),
     };
     progress::line(&format!("listening on http://{address}/ (Ctrl-C ends)"));
     server.run()
@@ -160,6 +164,7 @@ pub(crate) fn serve_files(address: SocketAddr, site: PathBuf, store: &str) -> Re
         store: store.to_owned(),
         runner: Arc::new(NoJobs),
         status: StatusConfig::default(),
+        public_url: None,
     }
     .run()
 }

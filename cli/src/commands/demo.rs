@@ -127,6 +127,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
         status: api::status(&config),
+        public_url: config.optional("public_url"),
     };
     if args.once {
         let area = exhibits[0].areas[0].clone();
