@@ -1,4 +1,4 @@
-//! Tiles have the pixels that TiTiler draws from the same file.
+//! Tiles have the pixels that `TiTiler` draws from the same file.
 //!
 //! `./dev test` installs it and names its Python in `GEOCROP_TEST_TITILER`; without it the test says so and skips.
 

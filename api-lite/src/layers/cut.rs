@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use geocrop_raster::cut::{self, Counts, Part};
-use geocrop_raster::{Aoi, CogSpec, Outline};
+use geocrop_raster::{Aoi, ClassFile, CogSpec, Outline};
 
 use super::Layers;
 use super::files::{FileError, OpenMap};
@@ -94,7 +94,7 @@ fn with_parts(
     };
     // Hectares are pixels only where all pixels are of one size.
     let first = &open[*first].1;
-    let grid = first.source.class_file().and_then(|file| file.grid());
+    let grid = first.source.class_file().and_then(ClassFile::grid);
     let (Some(pixel_area_m2), Some(grid)) = (first.pixel_area_m2, grid) else {
         return Ok(None);
     };

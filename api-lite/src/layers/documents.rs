@@ -1,4 +1,4 @@
-//! What layers there are, for programs: a list of our own, and TileJSON.
+//! What layers there are, for programs: a list of our own, and `TileJSON`.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -218,7 +218,7 @@ pub(crate) async fn show(
     Ok(fresh(Json(LayerDocument::from(&*layer))))
 }
 
-/// A layer's TileJSON
+/// Describe a layer's tiles
 ///
 /// `TileJSON` 3.0.0 with absolute addresses of the tiles. `classes`, `hide`, `colormap` and `asset` in the query go into
 /// the tiles' addresses.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use geocrop_raster::xyz::TileSource;
-use geocrop_raster::{Outline, RasterError};
+use geocrop_raster::{ClassFile, Outline, RasterError};
 use geocrop_store::{Store, StoreError};
 
 use super::index::{Area, MapFile};
@@ -96,7 +96,7 @@ impl Files {
             Some(folder) => TileSource::file(&folder.join(key))?,
             None => TileSource::behind(Arc::new(ObjectReader::open(&self.store, key)?), key)?,
         };
-        let grid = source.class_file().and_then(|file| file.grid());
+        let grid = source.class_file().and_then(ClassFile::grid);
         let outline = grid.as_ref().and_then(|grid| {
             let aoi = area.aoi.as_ref()?;
             aoi.outline(grid.crs).ok()

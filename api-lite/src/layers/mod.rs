@@ -10,6 +10,7 @@
 //! All of it is public. An [`Index`] of the store's items is kept in memory and looked after in the background; a request
 //! opens no catalog. Pixels are read and drawn by a [`Crew`] of threads, never by those that serve connections.
 
+mod answers;
 mod crew;
 pub(crate) mod cut;
 pub(crate) mod documents;
@@ -30,6 +31,7 @@ use axum::routing::{get, post};
 use geocrop_store::{Period, Slug, Store};
 use tower_http::cors::{Any, CorsLayer};
 
+use self::answers::Answers;
 use self::crew::Crew;
 use self::files::Files;
 use self::index::{Index, Layer};
@@ -47,6 +49,7 @@ pub(crate) struct Layers {
     /// Somebody is reading the store.
     reading: AtomicBool,
     files: Files,
+    answers: Answers,
     crew: OnceLock<Crew>,
 }
 
@@ -66,6 +69,7 @@ impl Layers {
             store,
             known: RwLock::default(),
             reading: AtomicBool::new(false),
+            answers: Answers::default(),
             crew: OnceLock::new(),
         }
     }
@@ -87,7 +91,7 @@ impl Layers {
                     layers.reading.store(false, Ordering::Release);
                 });
             }
-            return Ok(known_index(&self.known()).unwrap_or_default());
+            return Ok(index);
         }
         let layers = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || layers.read(None)).await;
@@ -135,10 +139,6 @@ impl Layers {
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(index)
     }
-}
-
-fn known_index(known: &Option<Known>) -> Option<Arc<Index>> {
-    known.as_ref().map(|known| Arc::clone(&known.index))
 }
 
 /// The addresses. Pages on other sites may ask them.

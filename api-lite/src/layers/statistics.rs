@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use geocrop_raster::{Aoi, AoiLimits};
-use geocrop_store::{Period, Slug};
+use geocrop_store::{ContentHash, Period, Slug};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -112,8 +113,14 @@ pub(crate) async fn count(
     let (recipe, period) = names(&question.recipe, &question.period)?;
     let layers = state.layers();
     let layer = layers.layer(&recipe, &period).await?;
+    let text = question.aoi.to_string();
+    let asked = format!("{} {} {text}", layer.id(), layer.version);
+    let asked = ContentHash::of_bytes(asked.as_bytes());
+    if let Some(answer) = layers.answers.get(&asked) {
+        return Ok(json(answer));
+    }
     let shared = Arc::clone(layers);
-    let counted: Result<StatisticsDocument, Problem> = layers
+    let counted: Result<Bytes, Problem> = layers
         .crew()
         .run(move |_| {
             let limits = AoiLimits {
@@ -121,7 +128,7 @@ pub(crate) async fn count(
                 max_vertices: MOST_VERTICES,
                 max_area_km2: Some(MOST_KM2),
             };
-            let aoi = Aoi::parse(&question.aoi.to_string(), "area", &limits).map_err(|error| {
+            let aoi = Aoi::parse(&text, "area", &limits).map_err(|error| {
                 Problem::unprocessable("invalid-aoi", "The area cannot be used", error.to_string())
                     .with("max_area_km2", MOST_KM2)
                     .with("max_vertices", MOST_VERTICES)
@@ -131,10 +138,19 @@ pub(crate) async fn count(
                 .or_else(|_| cut::count(&shared, &layer, &aoi))
                 .map_err(|error| Problem::internal(&error))?;
             let answer = counted.ok_or_else(|| not_precomputed(&layer))?;
-            Ok(document(&layer, &answer))
+            let document = serde_json::to_vec(&document(&layer, &answer));
+            document
+                .map(Bytes::from)
+                .map_err(|error| Problem::internal(&error))
         })
         .await?;
-    Ok(axum::Json(counted?).into_response())
+    let answer = counted?;
+    layers.answers.keep(asked, answer.clone());
+    Ok(json(answer))
+}
+
+fn json(answer: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], answer).into_response()
 }
 
 fn document(layer: &Layer, answer: &Answer) -> StatisticsDocument {

@@ -107,7 +107,7 @@ fn grid_of(parts: &[Part<'_>], aoi: &Outline) -> Option<Grid> {
     let (right, bottom) = (up(bounds.max_x - grid.x0), up(grid.y0 - bounds.min_y));
     let (width, height) = (right - left, bottom - top);
     let fits = |side: f64| (1.0..=LONGEST_SIDE).contains(&side);
-    (fits(width) && fits(height)).then(|| Grid {
+    (fits(width) && fits(height)).then_some(Grid {
         x0: grid.x0 + left * grid.resolution,
         y0: grid.y0 - top * grid.resolution,
         width: width as usize,

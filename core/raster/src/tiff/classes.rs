@@ -128,7 +128,7 @@ impl ClassFile {
     pub fn grid(&self) -> Option<Grid> {
         let full = &self.versions[0];
         let square = (self.pixel.0 - self.pixel.1).abs() <= 1e-9 * self.pixel.0;
-        square.then(|| Grid {
+        square.then_some(Grid {
             crs: self.crs,
             x0: self.corner.0,
             y0: self.corner.1,

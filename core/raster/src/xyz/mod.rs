@@ -1,6 +1,6 @@
 //! One map tile at a time, straight from a COG: for clients that want `{z}/{x}/{y}` and no PMTiles.
 //!
-//! The pixels are those that TiTiler (rio-tiler over rasterio's `WarpedVRT`) gives for the same file: nearest, from the
+//! The pixels are those that `TiTiler` (rio-tiler over rasterio's `WarpedVRT`) gives for the same file: nearest, from the
 //! overview that GDAL's virtual warped rasters choose ([`level`](TileSource::level)), looked up where GDAL's approximate
 //! transformation puts them ([`approximate`]). A plain COG of classes is read by [`ClassFile`], without GDAL; any other
 //! local raster of classes goes through GDAL's warper, which is slower and gives the same pixels.

@@ -141,10 +141,10 @@ impl Utm {
 
     fn points(&self, xs: &mut [f64], ys: &mut [f64]) {
         let e = eccentricity();
-        let (mut row, mut conformal) = (f64::NAN, 0.0);
+        let (mut row, mut conformal) = (f64::NAN.to_bits(), 0.0);
         for (x, y) in xs.iter_mut().zip(ys) {
-            if *y != row {
-                row = *y;
+            if y.to_bits() != row {
+                row = y.to_bits();
                 // Tangents of the latitude and of the conformal latitude.
                 let tan = (*y / RADIUS).sinh();
                 let secant = tan.hypot(1.0);
@@ -204,10 +204,10 @@ impl EqualArea {
 
     fn points(&self, xs: &mut [f64], ys: &mut [f64]) {
         let e = eccentricity();
-        let (mut row, mut northing) = (f64::NAN, 0.0);
+        let (mut row, mut northing) = (f64::NAN.to_bits(), 0.0);
         for (x, y) in xs.iter_mut().zip(ys) {
-            if *y != row {
-                row = *y;
+            if y.to_bits() != row {
+                row = y.to_bits();
                 let sin = (*y / RADIUS).tanh();
                 let part = sin / (1.0 - e * e * sin * sin) + (e * sin).atanh() / e;
                 northing = RADIUS * (1.0 - e * e) * part / (2.0 * self.scale);
