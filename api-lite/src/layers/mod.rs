@@ -77,12 +77,9 @@ impl Layers {
     /// The layers there are. A request waits for the store only if it is the first; later ones are answered from what is
     /// known while it is looked whether there is more.
     pub(crate) async fn index(self: &Arc<Self>) -> Result<Arc<Index>, Problem> {
-        let known = self.known();
-        let stale = known
-            .as_ref()
-            .is_none_or(|known| known.at.elapsed() > FRESH);
-        if let Some(known) = known {
-            if stale && !self.reading.swap(true, Ordering::AcqRel) {
+        if let Some(known) = self.known() {
+            let index = Arc::clone(&known.index);
+            if known.at.elapsed() > FRESH && !self.reading.swap(true, Ordering::AcqRel) {
                 let layers = Arc::clone(self);
                 tokio::task::spawn_blocking(move || {
                     if let Err(error) = layers.read(Some(&known.index)) {
