@@ -147,13 +147,13 @@ impl Utm {
                 row = y.to_bits();
                 // Tangents of the latitude and of the conformal latitude.
                 let tan = (*y / RADIUS).sinh();
-                let secant = tan.hypot(1.0);
+                let secant = (tan * tan + 1.0).sqrt();
                 let sigma = (e * (e * tan / secant).atanh()).sinh();
-                conformal = tan * sigma.hypot(1.0) - sigma * secant;
+                conformal = tan * (sigma * sigma + 1.0).sqrt() - sigma * secant;
             }
             let (sin, cos) = (*x / RADIUS - self.meridian).sin_cos();
             let xi = conformal.atan2(cos);
-            let eta = (sin / conformal.hypot(cos)).asinh();
+            let eta = (sin / (conformal * conformal + cos * cos).sqrt()).asinh();
             let (north, east) = self.rectified(xi, eta);
             *x = EASTING + self.scale * east;
             *y = self.northing + self.scale * north;
