@@ -45,17 +45,38 @@ pub(crate) fn warp(
     grid: &Grid,
     resampling: Resampling,
 ) -> Result<Vec<Array2<f32>>> {
-    warp_within(source, bands, nodata, grid, resampling, TRANSFORM_ERROR)
+    run(
+        source,
+        bands,
+        nodata,
+        grid,
+        resampling,
+        TRANSFORM_ERROR,
+        false,
+    )
 }
 
-/// As [`warp`], with places that may be off by `error` pixels of the source.
-pub(crate) fn warp_within(
+/// As [`warp`], with places that may be off by `error` pixels of the source, and all at once: where the places are
+/// approximated, the result depends on how a grid is cut.
+pub(crate) fn warp_whole(
     source: &Dataset,
     bands: &[usize],
     nodata: Option<f64>,
     grid: &Grid,
     resampling: Resampling,
     error: f64,
+) -> Result<Vec<Array2<f32>>> {
+    run(source, bands, nodata, grid, resampling, error, true)
+}
+
+fn run(
+    source: &Dataset,
+    bands: &[usize],
+    nodata: Option<f64>,
+    grid: &Grid,
+    resampling: Resampling,
+    error: f64,
+    whole: bool,
 ) -> Result<Vec<Array2<f32>>> {
     let target = target(grid, bands.len())?;
     let options = Options::new(bands.len())?;
@@ -92,7 +113,11 @@ pub(crate) fn warp_within(
         if operation.is_null() {
             return Err(refused("GDALCreateWarpOperation"));
         }
-        let outcome = gdal_sys::GDALChunkAndWarpImage(operation, 0, 0, width, height);
+        let outcome = if whole {
+            gdal_sys::GDALWarpRegion(operation, 0, 0, width, height, 0, 0, 0, 0)
+        } else {
+            gdal_sys::GDALChunkAndWarpImage(operation, 0, 0, width, height)
+        };
         gdal_sys::GDALDestroyWarpOperation(operation);
         outcome
     };

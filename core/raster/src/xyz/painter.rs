@@ -11,7 +11,7 @@ use crate::image::encode_indexed;
 use crate::picture::Picture;
 use crate::read::{Resampling, open_file};
 use crate::tiff::{ClassFile, Room};
-use crate::warp::warp_within;
+use crate::warp::warp_whole;
 
 /// A pixel of which nothing is known.
 const NOTHING: u16 = 256;
@@ -160,7 +160,7 @@ impl Painter {
     fn warp(&mut self, described: &Described, level: usize, tile: &Grid) -> Result<()> {
         let raster = open_file(&described.path, level.checked_sub(1))?;
         let nodata = described.nodata.map(f64::from);
-        let bands = warp_within(&raster, &[1], nodata, tile, Resampling::Nearest, TOLERANCE)
+        let bands = warp_whole(&raster, &[1], nodata, tile, Resampling::Nearest, TOLERANCE)
             .map_err(|error| RasterError::draw(&described.path, error))?;
         for (value, found) in self.values.iter_mut().zip(bands.iter().flatten()) {
             if *value == NOTHING && !found.is_nan() {
