@@ -218,6 +218,16 @@ class Benches:
 
         yield from site_pages.rows(self.a)
 
+    def tiles(self):
+        import tiles
+
+        folder = self.path("cog")
+        self.a.cog = os.path.join(folder, "cog_gdal_10980.tif")
+        if not os.path.exists(self.a.cog):
+            python(os.path.join(self.scripts, "cog_write.py"), "--dir", folder, "--repeat", "1", "--methods", "gdal")
+        self.a.seconds = 10
+        yield from tiles.rows(self.a)
+
     def describe_task(self, size, model):
         """The source, the area and the model of the task, as files that the program reads."""
         import rasterio
@@ -267,7 +277,7 @@ def figures(a, cpu, rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ["trees", "geomad", "network", "cog", "task", "memory", "site"]
+    names = ["trees", "geomad", "network", "cog", "task", "memory", "site", "tiles"]
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
@@ -286,7 +296,8 @@ def main():
         cpu = next((x.split(":", 1)[1].strip() for x in f if x.startswith("model name")), platform.processor())
     print(f"{cpu}, {os.cpu_count()} cores, {a.threads} threads, medians of {a.repeat}, load {os.getloadavg()[0]:.1f}")
     benches = Benches(a)
-    rows = [row for name in (a.names or names) for row in getattr(benches, name)()]
+    # The tile server needs Python packages of its own: it runs when it is named.
+    rows = [row for name in (a.names or names[:-1]) for row in getattr(benches, name)()]
     if a.json:
         told = figures(a, cpu, rows)
         with open(a.json, "w") as f:

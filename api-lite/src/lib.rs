@@ -11,6 +11,7 @@
 //! | `GET /v1/me` | who am I, how many jobs are left |
 //! | `GET`, `POST /v1/keys`, `DELETE /v1/keys/{id}` | keys for scripts |
 //! | `GET`, `POST /v1/invites`, `DELETE /v1/invites/{id}` | links that let guests in |
+//! | `GET /v1/layers`, `GET /v1/tiles/...`, `POST /v1/statistics` | published maps as tiles and numbers |
 //! | `GET /v1/recipes` | what can be made |
 //! | `POST /v1/jobs` | make this recipe for this area and period |
 //! | `GET /v1/jobs`, `GET /v1/jobs/{id}` | how far is it |
@@ -28,6 +29,7 @@ mod auth;
 mod connections;
 mod deliver;
 mod headers;
+mod layers;
 mod limits;
 mod objects;
 mod openapi;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::layers::{documents, statistics, tiles};
 use crate::problem::ProblemDocument;
 use crate::routes::{accounts, areas, catalog, invites, jobs, ready, status};
 
@@ -41,12 +42,18 @@ use crate::routes::{accounts, areas, catalog, invites, jobs, ready, status};
         catalog::health,
         ready::ready,
         areas::asked,
+        documents::list,
+        documents::show,
+        documents::tilejson,
+        tiles::tile,
+        statistics::count,
     ),
     components(schemas(ProblemDocument, status::PartState, status::DayCounts)),
     modifiers(&Bearer),
     tags(
         (name = "Account", description = "Who is asking."),
         (name = "Jobs", description = "Maps on demand."),
+        (name = "Layers", description = "Published maps, as tiles and numbers. No account is needed."),
         (name = "Service", description = "How the service is."),
     ),
 )]

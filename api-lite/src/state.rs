@@ -11,6 +11,7 @@ use geocrop_store::Store;
 use tokio::sync::Notify;
 
 use crate::auth::{Passwords, Tokens};
+use crate::layers::Layers;
 use crate::limits::{Rate, Tries};
 use crate::running::Running;
 use crate::status::Board;
@@ -36,10 +37,10 @@ pub struct ApiConfig {
     pub worker: WorkerConfig,
     /// Proxies whose word on where a request comes from is believed.
     pub trusted_proxies: Vec<IpAddr>,
-    /// Where people reach this server, for links in answers: `https://crops.example`. Empty: links have no host.
-    pub public_url: String,
     /// What the status is made of.
     pub status: StatusConfig,
+    /// Where clients find this server, such as `https://maps.example.org`; without it, the host that they ask.
+    pub public_url: Option<String>,
 }
 
 /// How tokens are made and how long they are good.
@@ -90,6 +91,8 @@ struct Shared {
     draining: AtomicBool,
     /// How the parts stand.
     board: Board,
+    /// The published layers.
+    layers: Arc<Layers>,
 }
 
 impl ApiState {
@@ -100,7 +103,9 @@ impl ApiState {
     pub fn new(config: ApiConfig) -> Result<Self, ServeError> {
         let tokens = Tokens::open(&config.auth.keys, config.auth.token_lifetime)?;
         let passwords = Passwords::new()?;
+        let layers = Layers::new(config.store.clone(), config.public_url.clone());
         Ok(Self(Arc::new(Shared {
+            layers: Arc::new(layers),
             tokens,
             passwords,
             login_tries: Tries::new(config.auth.login_rate),
@@ -157,8 +162,10 @@ impl ApiState {
         &self.0.config.trusted_proxies
     }
 
+    /// Where clients find this server; empty if nobody has said.
     pub(crate) fn public_url(&self) -> &str {
-        self.0.config.public_url.trim_end_matches('/')
+        let url = self.0.config.public_url.as_deref().unwrap_or_default();
+        url.trim_end_matches('/')
     }
 
     pub(crate) fn status_config(&self) -> &StatusConfig {
@@ -167,6 +174,10 @@ impl ApiState {
 
     pub(crate) fn board(&self) -> &Board {
         &self.0.board
+    }
+
+    pub(crate) fn layers(&self) -> &Arc<Layers> {
+        &self.0.layers
     }
 
     pub(crate) fn work(&self) -> &Notify {

@@ -26,7 +26,7 @@ struct Known {
 
 /// Every setting. The environment's name is `GEOCROP_` and the key in capitals, a dot as `_`. A key with a dot is one of a
 /// table in the file: `mlflow_url` of `[status]`.
-const KNOWN: [Known; 22] = [
+const KNOWN: [Known; 23] = [
     Known {
         key: "store",
         default: "store",
@@ -98,6 +98,11 @@ const KNOWN: [Known; 22] = [
     Known {
         key: "worker.seconds_to_finish",
         default: "10",
+    },
+    // Where clients find the server, for addresses in its answers; empty: the host that they ask.
+    Known {
+        key: "public_url",
+        default: "",
     },
     // Addresses of proxies whose X-Forwarded-For is believed.
     Known {

@@ -20,7 +20,7 @@ use tower_http::trace::TraceLayer;
 
 use crate::objects::{Audience, serve_object};
 use crate::problem::Problem;
-use crate::{ApiState, headers, openapi, site};
+use crate::{ApiState, headers, layers, openapi, site};
 
 /// All addresses of the server. [`serve`](crate::serve) adds the worker.
 pub fn router(state: ApiState) -> Router {
@@ -54,6 +54,7 @@ pub fn router(state: ApiState) -> Router {
             get(jobs::result::signed),
         )
         .route("/store/{*key}", get(public_object).layer(any_origin()))
+        .merge(layers::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(site::serve_site)
         .layer(middleware::from_fn(headers::secure))

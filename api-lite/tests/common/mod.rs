@@ -1,6 +1,8 @@
 //! The real server on a port and a runtime of its own, with a runner that publishes small real files.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod maps;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -111,6 +113,8 @@ pub(crate) struct Place {
     pub(crate) auth: AuthConfig,
     pub(crate) worker: WorkerConfig,
     pub(crate) roles: Roles,
+    /// A store that is not the folder's.
+    pub(crate) elsewhere: Option<Store>,
 }
 
 impl Place {
@@ -133,6 +137,7 @@ impl Place {
                 ..WorkerConfig::default()
             },
             roles: Roles::default(),
+            elsewhere: None,
         };
         let site = place.path("site");
         std::fs::create_dir_all(site.join("about")).unwrap();
@@ -166,6 +171,9 @@ impl Place {
     }
 
     pub(crate) fn store(&self) -> Store {
+        if let Some(store) = &self.elsewhere {
+            return store.clone();
+        }
         Store::open(self.path("store").to_str().unwrap()).unwrap()
     }
 
@@ -204,8 +212,8 @@ impl Place {
                 roles,
                 worker,
                 trusted_proxies: Vec::new(),
-                public_url: String::new(),
                 status,
+                public_url: None,
             };
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             bound.send(listener.local_addr().unwrap()).unwrap();

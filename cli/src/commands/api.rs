@@ -40,7 +40,7 @@ pub(crate) struct Setup {
     roles: Roles,
     worker: WorkerConfig,
     trusted_proxies: Vec<IpAddr>,
-    public_url: String,
+    public_url: Option<String>,
     status: StatusConfig,
 }
 
@@ -74,7 +74,7 @@ impl Setup {
                 ..WorkerConfig::default()
             },
             trusted_proxies: proxies.collect::<Result<_, _>>()?,
-            public_url: String::new(),
+            public_url: config.optional("public_url"),
             status: status(config),
         })
     }

@@ -1,6 +1,9 @@
 //! Coordinate reference systems by EPSG code, and moving points between them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 use std::str::FromStr;
 
 use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
@@ -100,6 +103,14 @@ pub struct Projection {
     transform: Option<CoordTransform>,
 }
 
+/// Zones of a continent, there and back.
+const MOST_SHARED: usize = 256;
+
+thread_local! {
+    /// Those made by [`Projection::shared`]. There are never more than a few systems.
+    static SHARED: RefCell<HashMap<(Crs, Crs), Rc<Projection>>> = RefCell::default();
+}
+
 /// Points per edge when bounds are projected: GDAL's recommendation.
 const BOUNDS_POINTS: i32 = 21;
 
@@ -125,6 +136,21 @@ impl Projection {
         })
     }
 
+    /// As [`new`](Self::new), but made once for each thread: for small work that comes often.
+    pub(crate) fn shared(from: Crs, to: Crs) -> Result<Rc<Self>> {
+        if let Some(known) = SHARED.with_borrow(|shared| shared.get(&(from, to)).cloned()) {
+            return Ok(known);
+        }
+        let made = Rc::new(Self::new(from, to)?);
+        SHARED.with_borrow_mut(|shared| {
+            if shared.len() >= MOST_SHARED {
+                shared.clear();
+            }
+            shared.insert((from, to), Rc::clone(&made));
+        });
+        Ok(made)
+    }
+
     /// Projects points in place.
     ///
     /// # Errors
@@ -147,6 +173,14 @@ impl Projection {
             }
         }
         Ok(())
+    }
+
+    /// As [`points`](Self::points), but those without a place become infinite.
+    pub(crate) fn points_or_infinity(&self, xs: &mut [f64], ys: &mut [f64]) {
+        if let Some(transform) = &self.transform {
+            // The error tells that some point has no place; GDAL has put infinity there, and projected the others.
+            let _ = transform.transform_coords(xs, ys, &mut []);
+        }
     }
 
     /// The bounds in the target system of everything inside `bounds`, found by following the edges.

@@ -3,7 +3,7 @@
 //! Everything that touches a raster file goes through this crate: grids and windows ([`Grid`], [`Window`]),
 //! areas of interest ([`Aoi`]), reading and warping ([`RasterReader`]), Cloud Optimized GeoTIFF files
 //! ([`BlockWriter`]),
-//! map tiles ([`write_pmtiles`]) and pictures ([`picture`]). GDAL does the work underneath; above, everyone sees
+//! map tiles ([`write_pmtiles`], or one at a time: [`xyz`]) and pictures ([`picture`]). GDAL does the work underneath; above, everyone sees
 //! plain arrays. The crate knows no models, no recipes and no web server.
 //!
 //! Conventions: arrays are `[row, column]` with row 0 in the north, windows count pixels from the top-left corner,
@@ -13,6 +13,7 @@ pub mod aoi;
 mod categories;
 mod cog;
 mod crs;
+pub mod cut;
 mod error;
 mod ffi;
 mod grid;
@@ -22,6 +23,7 @@ mod lookup;
 mod mosaic;
 mod picture;
 mod plain;
+mod range;
 mod read;
 mod resample;
 mod setup;
@@ -30,6 +32,7 @@ mod tiff;
 mod tiles;
 mod warp;
 mod write;
+pub mod xyz;
 
 pub use aoi::{Aoi, AoiError, AoiLimits, Outline};
 pub use categories::Categories;
@@ -39,9 +42,11 @@ pub use grid::{Bounds, Grid, Window};
 pub use mosaic::write_vrt;
 pub use picture::{Picture, picture};
 pub use plain::{PlainSample, write_plain};
+pub use range::RangeReader;
 pub use read::{BandInfo, RasterInfo, RasterReader, Resampling, Stored};
 pub use setup::configure;
 pub use stats::{histogram, sample};
+pub use tiff::ClassFile;
 pub use tiles::{
     TILE_SIZE, TileReport, TileResampling, TileSpec, write_mosaic_pmtiles, write_pmtiles,
 };

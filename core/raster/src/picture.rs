@@ -9,7 +9,7 @@ use gdal::{Dataset, DriverManager};
 
 use crate::error::{RasterError, Result};
 use crate::ffi;
-use crate::image::{encode_classes, encode_color};
+use crate::image::{encode, encode_classes, encode_color};
 use crate::read::open_picture;
 
 /// How a raster of `uint8` is drawn.
@@ -203,6 +203,15 @@ fn read_shrunk(
 const QUALITY: &str = "80";
 
 impl Picture {
+    /// The picture as PNG.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        encode(&self.rgba, png::ColorType::Rgba, (self.width, self.height))
+            .map_err(|error| RasterError::draw(Path::new("picture.png"), error))
+    }
+
     /// The picture as WebP: classes without loss, photographs with what nobody sees.
     ///
     /// # Errors

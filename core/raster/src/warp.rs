@@ -10,6 +10,7 @@ use std::ptr;
 use gdal::cpl::CslStringList;
 use gdal::errors::{GdalError, Result};
 use gdal::raster::ResampleAlg;
+use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, DriverManager};
 use gdal_sys::{CPLErr, GDALResampleAlg, GDALWarpOptions};
 use ndarray::Array2;
@@ -44,6 +45,39 @@ pub(crate) fn warp(
     grid: &Grid,
     resampling: Resampling,
 ) -> Result<Vec<Array2<f32>>> {
+    run(
+        source,
+        bands,
+        nodata,
+        grid,
+        resampling,
+        TRANSFORM_ERROR,
+        false,
+    )
+}
+
+/// As [`warp`], with places that may be off by `error` pixels of the source, and all at once: where the places are
+/// approximated, the result depends on how a grid is cut.
+pub(crate) fn warp_whole(
+    source: &Dataset,
+    bands: &[usize],
+    nodata: Option<f64>,
+    grid: &Grid,
+    resampling: Resampling,
+    error: f64,
+) -> Result<Vec<Array2<f32>>> {
+    run(source, bands, nodata, grid, resampling, error, true)
+}
+
+fn run(
+    source: &Dataset,
+    bands: &[usize],
+    nodata: Option<f64>,
+    grid: &Grid,
+    resampling: Resampling,
+    error: f64,
+    whole: bool,
+) -> Result<Vec<Array2<f32>>> {
     let target = target(grid, bands.len())?;
     let options = Options::new(bands.len())?;
     // SAFETY: `options` is a live GDALWarpOptions; its arrays hold `bands.len()` entries each, allocated by GDAL's
@@ -66,7 +100,7 @@ pub(crate) fn warp(
         settings.set_name_value("UNIFIED_SRC_NODATA", "NO")?;
         settings.set_name_value("NUM_THREADS", "1")?;
         raw.papszWarpOptions = settings.into_ptr();
-        let transformer = Transformer::between(source, &target)?;
+        let transformer = Transformer::between(source, &target, error)?;
         raw.pfnTransformer = Some(gdal_sys::GDALApproxTransform);
         raw.pTransformerArg = transformer.0;
         transformer
@@ -79,7 +113,11 @@ pub(crate) fn warp(
         if operation.is_null() {
             return Err(refused("GDALCreateWarpOperation"));
         }
-        let outcome = gdal_sys::GDALChunkAndWarpImage(operation, 0, 0, width, height);
+        let outcome = if whole {
+            gdal_sys::GDALWarpRegion(operation, 0, 0, width, height, 0, 0, 0, 0)
+        } else {
+            gdal_sys::GDALChunkAndWarpImage(operation, 0, 0, width, height)
+        };
         gdal_sys::GDALDestroyWarpOperation(operation);
         outcome
     };
@@ -117,6 +155,39 @@ fn target(grid: &Grid, bands: usize) -> Result<Dataset> {
         .map_err(|error| GdalError::BadArgument(error.to_string()))?;
     target.set_spatial_ref(&reference)?;
     Ok(target)
+}
+
+/// Width and height of the pixels that GDAL would give the raster in another system: as fine as its own.
+pub(crate) fn suggested_pixel(source: &Dataset, target: &SpatialRef) -> Result<(f64, f64)> {
+    let mut settings = CslStringList::new();
+    settings.set_name_value("DST_SRS", &target.to_wkt()?)?;
+    let (mut transform, mut width, mut height) = ([0.0; 6], 0, 0);
+    // SAFETY: the dataset is open, the settings and the three places for the answer outlive the calls, and the
+    // transformer is freed once.
+    let outcome = unsafe {
+        let exact = gdal_sys::GDALCreateGenImgProjTransformer2(
+            source.c_dataset(),
+            ptr::null_mut(),
+            settings.as_ptr(),
+        );
+        if exact.is_null() {
+            return Err(refused("GDALCreateGenImgProjTransformer2"));
+        }
+        let outcome = gdal_sys::GDALSuggestedWarpOutput(
+            source.c_dataset(),
+            Some(gdal_sys::GDALGenImgProjTransform),
+            exact,
+            transform.as_mut_ptr(),
+            &raw mut width,
+            &raw mut height,
+        );
+        gdal_sys::GDALDestroyGenImgProjTransformer(exact);
+        outcome
+    };
+    if outcome != CPLErr::CE_None {
+        return Err(refused("GDALSuggestedWarpOutput"));
+    }
+    Ok((transform[1], -transform[5]))
 }
 
 /// GDAL's own words come from its messages; this only says where.
@@ -175,7 +246,7 @@ impl Drop for Options {
 struct Transformer(*mut c_void);
 
 impl Transformer {
-    fn between(source: &Dataset, target: &Dataset) -> Result<Self> {
+    fn between(source: &Dataset, target: &Dataset, error: f64) -> Result<Self> {
         // SAFETY: both datasets are open; the approximation takes the exact transformer over.
         unsafe {
             let exact = gdal_sys::GDALCreateGenImgProjTransformer2(
@@ -189,7 +260,7 @@ impl Transformer {
             let approximate = gdal_sys::GDALCreateApproxTransformer(
                 Some(gdal_sys::GDALGenImgProjTransform),
                 exact,
-                TRANSFORM_ERROR,
+                error,
             );
             if approximate.is_null() {
                 gdal_sys::GDALDestroyGenImgProjTransformer(exact);

@@ -75,7 +75,7 @@ impl Aoi {
 
     /// All rings in a CRS, with intermediate points: x and y of each.
     fn projected(&self, crs: Crs) -> Result<Vec<(Vec<f64>, Vec<f64>)>> {
-        let projection = Projection::new(Crs::LON_LAT, crs)?;
+        let projection = Projection::shared(Crs::LON_LAT, crs)?;
         let step = self.step();
         let polygons = self.geometry.0.iter();
         polygons
@@ -165,6 +165,18 @@ impl Outline {
             }
         }
         covered
+    }
+
+    /// The smallest box that holds the area; `None` if there is no edge.
+    pub fn bounds(&self) -> Option<Bounds> {
+        let points = self.rings.iter().flat_map(|(xs, ys)| xs.iter().zip(ys));
+        let boxes = points.map(|(&x, &y)| Bounds {
+            min_x: x,
+            min_y: y,
+            max_x: x,
+            max_y: y,
+        });
+        boxes.reduce(|a, b| a.union(&b))
     }
 
     /// Whether the area and a box share more than their edges. Cheap: nothing is rasterised.

@@ -4,19 +4,20 @@
 //! the rest of opening a file. A season has hundreds of files. So keys that say no more than a code are read here, and
 //! whatever is less plain is left to GDAL.
 
-use std::fs::File;
-
 use super::directory::Directory;
 use crate::crs::Crs;
+use crate::range::RangeReader;
 
 /// The tag that holds the keys: 16-bit numbers.
 const KEY_DIRECTORY: u16 = 34_735;
 
 const MODEL: u16 = 1024;
+const RASTER_TYPE: u16 = 1025;
+const CORNERS: u16 = 1;
 const GEOGRAPHIC: u16 = 2048;
 const PROJECTED: u16 = 3072;
 /// Keys that do not change what a code means: raster type, citations, and units (degrees and metres, see [`PLAIN_UNITS`]).
-const HARMLESS: [u16; 3] = [1025, 1026, 2049];
+const HARMLESS: [u16; 3] = [RASTER_TYPE, 1026, 2049];
 const PROJECTED_CITATION: u16 = 3073;
 const PLAIN_UNITS: [(u16, u16); 2] = [(2054, 9102), (3076, 9001)];
 
@@ -24,10 +25,8 @@ const PLAIN_UNITS: [(u16, u16); 2] = [(2054, 9102), (3076, 9001)];
 const CODES: std::ops::Range<u16> = 2000..32_767;
 
 /// `None` where the keys say more than a code, or nothing, or the file is not a plain one: then GDAL has to look.
-pub(super) fn crs(file: &File, tags: &Directory) -> Option<Crs> {
-    let numbers = tags.numbers(file, KEY_DIRECTORY)?;
-    let keys: Option<Vec<u16>> = numbers.into_iter().map(|n| n.try_into().ok()).collect();
-    let keys = keys?;
+pub(super) fn crs(file: &dyn RangeReader, tags: &Directory) -> Option<Crs> {
+    let keys = keys(file, tags)?;
     let (head, keys) = keys.split_at_checked(4)?;
     let [1, 1, _, count] = head else { return None };
     // Projected and geographic; the model says which of them counts, and there must be no other.
@@ -53,6 +52,18 @@ pub(super) fn crs(file: &File, tags: &Directory) -> Option<Crs> {
     CODES
         .contains(&code)
         .then(|| Crs::from_epsg(u32::from(code)))
+}
+
+/// Whether the tie point is the corner of a pixel, not its middle.
+pub(super) fn counts_from_corners(file: &dyn RangeReader, tags: &Directory) -> Option<bool> {
+    let keys = keys(file, tags)?;
+    let mut keys = keys.get(4..)?.chunks_exact(4);
+    Some(!keys.any(|key| key[0] == RASTER_TYPE && key[3] != CORNERS))
+}
+
+fn keys(file: &dyn RangeReader, tags: &Directory) -> Option<Vec<u16>> {
+    let numbers = tags.numbers(file, KEY_DIRECTORY)?;
+    numbers.into_iter().map(|n| n.try_into().ok()).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A season has hundreds of files, and each block of pixels needs all of them. What is here reads only what it knows
 //! to mean one thing and says `None` to all else: then GDAL reads, and finds the words for what is wrong with a file.
 
+mod classes;
 mod directory;
 mod geokeys;
 mod pixels;
@@ -10,6 +11,8 @@ mod pixels;
 use std::fs::File;
 use std::path::Path;
 
+pub use classes::ClassFile;
+pub(crate) use classes::Room;
 use directory::Directory;
 pub(crate) use pixels::Pixels;
 

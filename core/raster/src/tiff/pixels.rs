@@ -13,28 +13,28 @@ use libdeflater::Decompressor;
 use super::directory::Directory;
 use crate::grid::Window;
 
-const WIDTH: u16 = 256;
-const HEIGHT: u16 = 257;
-const BITS: u16 = 258;
-const COMPRESSION: u16 = 259;
-const FILL_ORDER: u16 = 266;
+pub(super) const WIDTH: u16 = 256;
+pub(super) const HEIGHT: u16 = 257;
+pub(super) const BITS: u16 = 258;
+pub(super) const COMPRESSION: u16 = 259;
+pub(super) const FILL_ORDER: u16 = 266;
 const STRIP_OFFSETS: u16 = 273;
-const SAMPLES: u16 = 277;
+pub(super) const SAMPLES: u16 = 277;
 const STRIP_ROWS: u16 = 278;
 const STRIP_SIZES: u16 = 279;
-const PREDICTOR: u16 = 317;
-const TILE_WIDTH: u16 = 322;
-const TILE_HEIGHT: u16 = 323;
-const TILE_OFFSETS: u16 = 324;
-const TILE_SIZES: u16 = 325;
-const SAMPLE_FORMAT: u16 = 339;
+pub(super) const PREDICTOR: u16 = 317;
+pub(super) const TILE_WIDTH: u16 = 322;
+pub(super) const TILE_HEIGHT: u16 = 323;
+pub(super) const TILE_OFFSETS: u16 = 324;
+pub(super) const TILE_SIZES: u16 = 325;
+pub(super) const SAMPLE_FORMAT: u16 = 339;
 
 /// Larger blocks, whole images in one strip say, are left to GDAL.
-const MOST_BYTES: usize = 64 << 20;
+pub(super) const MOST_BYTES: usize = 64 << 20;
 
 /// How the file's blocks are packed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Packing {
+pub(super) enum Packing {
     None,
     Zlib,
 }
