@@ -13,6 +13,7 @@
 //! | `GET /v1/jobs`, `GET /v1/jobs/{id}` | how far is it |
 //! | `DELETE /v1/jobs/{id}` | cancel |
 //! | `GET /v1/jobs/{id}/results/{file}` | the files of the result, with range requests |
+//! | `GET /v1/models`, `POST /v1/models/{name}:predict` | models, as TensorFlow Serving has them |
 //! | `GET /store/*` | the store's public part, with range requests |
 //! | `GET /*` | the site |
 //!
@@ -21,6 +22,7 @@
 
 mod auth;
 mod headers;
+mod models;
 mod objects;
 mod openapi;
 mod problem;
@@ -34,6 +36,7 @@ mod status;
 mod worker;
 
 pub use auth::{PasswordError, TokenKeyError, hash_password};
+pub use models::{ModelCatalog, ModelFailure, ModelInfo, ModelSignature, NoModels, ServedModel};
 pub use openapi::openapi;
 pub use routes::router;
 pub use runner::{JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner, Stage};

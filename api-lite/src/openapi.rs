@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::ProblemDocument;
-use crate::routes::{accounts, catalog, jobs, status};
+use crate::routes::{accounts, catalog, jobs, models, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +25,16 @@ use crate::routes::{accounts, catalog, jobs, status};
         jobs::show,
         jobs::dismiss,
         jobs::result,
+        models::list,
+        models::status,
+        models::metadata,
+        models::predict,
+        models::version_status,
+        models::version_metadata,
+        models::predict_version,
+        models::label_status,
+        models::label_metadata,
+        models::predict_label,
         status::status,
         catalog::health,
     ),
@@ -33,6 +43,7 @@ use crate::routes::{accounts, catalog, jobs, status};
     tags(
         (name = "Account", description = "Who is asking."),
         (name = "Jobs", description = "Maps on demand."),
+        (name = "Models", description = "Models that answer, in the form of TensorFlow Serving's REST interface."),
         (name = "Service", description = "How the service is."),
     ),
 )]

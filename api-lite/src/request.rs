@@ -68,7 +68,7 @@ impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<ApiState> for Json<T, 
     }
 }
 
-async fn read_body(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut parts = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(part) = parts.next().await {

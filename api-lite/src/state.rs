@@ -11,8 +11,9 @@ use geocrop_store::{Slug, Store};
 use tokio::sync::Notify;
 
 use crate::auth::{Passwords, Tokens};
+use crate::models::{Batching, Shelf};
 use crate::status::Board;
-use crate::{RecipeInfo, Runner, ServeError, StatusConfig};
+use crate::{ModelCatalog, RecipeInfo, Runner, ServeError, StatusConfig};
 
 /// What the server is made of.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct ApiConfig {
     pub database: Database,
     /// What makes the maps.
     pub runner: Arc<dyn Runner>,
+    /// The models that answer requests.
+    pub models: Arc<dyn ModelCatalog>,
     /// The built site; without it there is only the API and the store.
     pub site: Option<PathBuf>,
     /// The file of the key that tokens are signed with: made at the first start, readable by its owner only. Keep it out
@@ -48,6 +51,8 @@ struct Shared {
     current: Mutex<Option<(Slug, Arc<AtomicBool>)>>,
     /// How the parts stand.
     board: Board,
+    /// The models in use.
+    models: Shelf,
 }
 
 impl ApiState {
@@ -58,6 +63,7 @@ impl ApiState {
     pub fn new(config: ApiConfig) -> Result<Self, ServeError> {
         let tokens = Tokens::open(&config.token_key, config.token_lifetime)?;
         let passwords = Passwords::new()?;
+        let models = Shelf::new(Arc::clone(&config.models), Batching::default());
         Ok(Self(Arc::new(Shared {
             config,
             tokens,
@@ -65,6 +71,7 @@ impl ApiState {
             work: Notify::new(),
             current: Mutex::new(None),
             board: Board::default(),
+            models,
         })))
     }
 
@@ -98,6 +105,10 @@ impl ApiState {
 
     pub(crate) fn board(&self) -> &Board {
         &self.0.board
+    }
+
+    pub(crate) fn models(&self) -> &Shelf {
+        &self.0.models
     }
 
     pub(crate) fn work(&self) -> &Notify {

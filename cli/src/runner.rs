@@ -13,6 +13,8 @@ use geocrop_precompute::{Engine, Outcome, Period, Progress, Recipe, Target, Task
 use geocrop_raster::Aoi;
 use geocrop_source::{Kind, Source};
 
+use crate::models::StoredModels;
+
 /// Runs jobs with the recipes and sources that it was given.
 pub(crate) struct EngineRunner {
     engine: Engine,
@@ -48,6 +50,12 @@ impl EngineRunner {
             recipes,
             sources: sources.into_iter().map(covered).collect(),
         })
+    }
+
+    /// The models of the engine, with the classes that the recipes name.
+    pub(crate) fn models(&self) -> Arc<StoredModels> {
+        let recipes = self.recipes.iter().map(|recipe| &**recipe);
+        Arc::new(StoredModels::new(&self.engine, recipes))
     }
 
     fn task(&self, job: &JobRequest) -> Result<Task> {

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod catalog;
 pub(crate) mod jobs;
+pub(crate) mod models;
 pub(crate) mod status;
 
 use axum::extract::{Path, State, rejection::PathRejection};
@@ -34,6 +35,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/jobs", get(jobs::list).post(jobs::create))
         .route("/v1/jobs/{id}", get(jobs::show).delete(jobs::dismiss))
         .route("/v1/jobs/{id}/results/{file}", get(jobs::result))
+        .merge(models::routes())
         .route("/store/{*key}", get(public_object).layer(any_origin()))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(site::serve_site)

@@ -1,6 +1,8 @@
 //! The real server on a port and a runtime of its own, with a runner that publishes small real files.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod models;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,6 +106,8 @@ impl Runner for TestRunner {
 /// What outlives a server: its folder.
 pub(crate) struct Place {
     folder: TempDir,
+    /// Of the model that waits.
+    pub(crate) gate: Arc<models::Gate>,
     pub(crate) status: StatusConfig,
 }
 
@@ -113,6 +117,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let place = Self {
             folder,
+            gate: Arc::default(),
             status: StatusConfig::default(),
         };
         let site = place.path("site");
@@ -160,6 +165,9 @@ impl Place {
         });
         let (store, database_url) = (self.store(), self.database_url());
         let status = self.status.clone();
+        let models = Arc::new(models::TestModels {
+            gate: Arc::clone(&self.gate),
+        });
         let (site, token_key) = (self.path("site"), self.path("token.key"));
         let shared = Arc::clone(&runner) as Arc<dyn Runner>;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -174,6 +182,7 @@ impl Place {
                 store,
                 database: Database::open(&database_url).await.unwrap(),
                 runner: shared,
+                models,
                 site: Some(site),
                 token_key,
                 token_lifetime: Duration::from_mins(10),

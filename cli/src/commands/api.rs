@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use geocrop_api::{
-    ApiConfig, JobRequest, Progress, RecipeInfo, RunFailure, RunOutcome, Runner, StatusConfig,
+    ApiConfig, JobRequest, ModelCatalog, NoModels, Progress, RecipeInfo, RunFailure, RunOutcome,
+    Runner, StatusConfig,
 };
 use geocrop_store::Store;
 
@@ -29,6 +30,7 @@ pub(crate) struct Server {
     pub(crate) site: Option<PathBuf>,
     pub(crate) store: String,
     pub(crate) runner: Arc<dyn Runner>,
+    pub(crate) models: Arc<dyn ModelCatalog>,
     /// What the status tells of besides the server's own parts.
     pub(crate) status: StatusConfig,
 }
@@ -64,6 +66,7 @@ impl Server {
             store: Store::open(&self.store)?,
             database: user::database(&self.state).await?,
             runner: self.runner,
+            models: self.models,
             site: self.site,
             token_key: self.state.join("token.key"),
             token_lifetime: TOKEN_LIFETIME,
@@ -125,14 +128,18 @@ pub(crate) fn run(args: &Api, mut config: Config) -> Result<()> {
     }
     let engine = precompute::engine(&config)?;
     let runner = EngineRunner::new(engine, &config.path("recipes"), sources)?;
+    let models = runner.models();
     let server = Server {
         listener: bind(address)?,
         state: user::state(&config),
         site: args.site.clone(),
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
+        models,
         status: status(&config),
     };
+    // Port 0 is any that is free.
+    let address = server.listener.local_addr()?;
     progress::line(&format!("listening on http://{address}/ (Ctrl-C ends)"));
     server.run()
 }
@@ -159,6 +166,7 @@ pub(crate) fn serve_files(address: SocketAddr, site: PathBuf, store: &str) -> Re
         site: Some(site),
         store: store.to_owned(),
         runner: Arc::new(NoJobs),
+        models: Arc::new(NoModels),
         status: StatusConfig::default(),
     }
     .run()
