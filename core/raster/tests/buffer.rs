@@ -262,6 +262,12 @@ fn coordinates_of_any_system_end_at_the_same_place() {
     let made = made(&old, 1000.0);
     assert!((made.area_km2 / expected.area_km2 - 1.0).abs() < 1e-6);
     // Metres taken for degrees, and the other way round.
+    let degrees = BufferOptions {
+        crs: Some("EPSG:32736".to_owned()),
+        ..BufferOptions::metres(10.0)
+    };
+    let error = refused(&point(31.05, -17.8), &degrees);
+    assert!(error.contains("far from where it is used"), "{error}");
     let error = refused(&point(293_328.0, 8_030_832.0), &BufferOptions::metres(10.0));
     assert!(
         error.contains("x (easting or longitude) come first"),

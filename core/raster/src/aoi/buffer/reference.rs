@@ -34,11 +34,14 @@ const STEP_DEGREES: f64 = 0.02;
 const STEP_METRES: f64 = 2_000.0;
 /// Steps of all edges together.
 const MOST_STEPS: f64 = 2e5;
+/// How far beyond the area that a system is made for coordinates may lie, in degrees: one zone of UTM. Neighbours are
+/// often kept in one system; degrees that are taken for metres end in Antarctica.
+const BEYOND: f64 = 6.0;
 
 /// A coordinate reference system of the plane or of degrees.
 pub(super) struct Reference {
     text: String,
-    reference: SpatialRef,
+    system: SpatialRef,
     degrees: bool,
 }
 
@@ -69,7 +72,7 @@ impl Reference {
         Ok(Self {
             text: shown.clone(),
             degrees: reference.is_geographic(),
-            reference,
+            system: reference,
         })
     }
 
@@ -78,7 +81,7 @@ impl Reference {
         let lonlat = Crs::LON_LAT
             .spatial_ref()
             .map_err(|error| self.no_place(&error.to_string()))?;
-        let transform = CoordTransform::new(&self.reference, &lonlat)
+        let transform = CoordTransform::new(&self.system, &lonlat)
             .map_err(|error| self.no_place(&error.to_string()))?;
         if self.degrees {
             let wide = shape
@@ -99,7 +102,7 @@ impl Reference {
             STEP_METRES
         };
         let shape = shape.densified(step, MOST_STEPS);
-        shape.moved(|xs, ys| {
+        let shape = shape.moved(|xs, ys| {
             transform
                 .transform_coords(xs, ys, &mut [])
                 .map_err(|error| self.no_place(&error.to_string()))?;
@@ -109,7 +112,31 @@ impl Reference {
             } else {
                 Err(self.no_place("a point lies outside of it"))
             }
-        })
+        })?;
+        match self.beyond(&shape) {
+            Some(Coord { x, y }) => Err(self.no_place(&format!(
+                "they would lie at longitude {x:.2}, latitude {y:.2}, far from where it is used"
+            ))),
+            None => Ok(shape),
+        }
+    }
+
+    /// A corner far outside of the area that the system is made for, where PROJ knows one.
+    fn beyond(&self, shape: &Shape) -> Option<Coord<f64>> {
+        let area = self.system.area_of_use()?;
+        let (west, east) = (area.west_lon_degree - BEYOND, area.east_lon_degree + BEYOND);
+        let (south, north) = (
+            area.south_lat_degree - BEYOND,
+            area.north_lat_degree + BEYOND,
+        );
+        // An area over the antimeridian begins in the east.
+        let around = area.west_lon_degree > area.east_lon_degree || east - west >= 360.0;
+        let inside = |c: &Coord<f64>| {
+            let turned = [c.x, c.x - 360.0, c.x + 360.0];
+            let along = around || turned.iter().any(|x| (west..=east).contains(x));
+            along && (south..=north).contains(&c.y)
+        };
+        shape.coords().find(|c| !inside(c))
     }
 
     fn no_place(&self, reason: &str) -> BufferError {
