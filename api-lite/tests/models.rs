@@ -35,7 +35,8 @@ async fn answered(server: &Server, token: &str, path: &str, body: Value) -> Valu
 fn rows(model: &TreeEnsemble, count: usize, seed: usize) -> Vec<Vec<Option<f32>>> {
     let value = |row: usize, column: usize| {
         let mixed = (row * 7919 + column * 104_729 + seed * 31) % 1009;
-        (mixed % 11 != 0).then(|| mixed as f32 / 1009.0 * if column % 5 == 4 { 90.0 } else { 0.6 })
+        (!mixed.is_multiple_of(11))
+            .then(|| mixed as f32 / 1009.0 * if column % 5 == 4 { 90.0 } else { 0.6 })
     };
     (0..count)
         .map(|row| {

@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result};
 use geocrop_api::{
     JobRequest, Progress as Report, RecipeInfo, RunFailure, RunOutcome, Runner, Stage,
 };
-use geocrop_precompute::{Engine, Outcome, Period, Progress, Recipe, Target, Task, TaskError};
+use geocrop_precompute::{
+    Engine, Outcome, Period, Progress, Recipe, RemoteError, Target, Task, TaskError,
+};
 use geocrop_raster::Aoi;
 use geocrop_source::{Kind, Source};
 
@@ -163,7 +165,12 @@ impl Runner for EngineRunner {
             }),
             Err(error) => {
                 // A source or a store may answer next time; a bad input will not.
-                let retryable = matches!(error, TaskError::Store(_) | TaskError::Scratch { .. });
+                let retryable = matches!(
+                    error,
+                    TaskError::Store(_)
+                        | TaskError::Scratch { .. }
+                        | TaskError::Remote(RemoteError::Away { .. })
+                );
                 Err(failure(error.into(), retryable))
             }
         }

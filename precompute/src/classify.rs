@@ -15,7 +15,7 @@ pub(crate) struct Model {
 
 /// What evaluates a model.
 pub(crate) enum Scorer {
-    Trees(TreeEnsemble),
+    Trees(Box<TreeEnsemble>),
     Remote(RemoteScorer),
 }
 

@@ -149,7 +149,7 @@ impl ModelFile {
             });
         }
         Ok(Model {
-            scorer: Scorer::Trees(ensemble),
+            scorer: Scorer::Trees(Box::new(ensemble)),
             features,
         })
     }

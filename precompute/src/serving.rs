@@ -147,7 +147,7 @@ impl ModelStore {
                     .iter()
                     .map(|c| c.name.clone())
                     .collect(),
-                numbers: Numbers::Network(files.load()?),
+                numbers: Numbers::Network(Box::new(files.load()?)),
             });
         }
         let file = models::find_named(&self.store, self.models.as_deref(), name, version)?;
@@ -179,8 +179,8 @@ pub struct LoadedModel {
 
 #[derive(Debug)]
 enum Numbers {
-    Trees(TreeEnsemble),
-    Network(Network),
+    Trees(Box<TreeEnsemble>),
+    Network(Box<Network>),
 }
 
 impl LoadedModel {
@@ -228,7 +228,7 @@ impl LoadedModel {
             sha256,
             features,
             classes,
-            numbers: Numbers::Trees(ensemble),
+            numbers: Numbers::Trees(Box::new(ensemble)),
         }
     }
 

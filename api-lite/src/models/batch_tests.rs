@@ -112,7 +112,7 @@ fn what_waits_together_is_predicted_together_and_goes_back_to_its_own() {
         assert_eq!(got(answer), [2.0 * n as f32, 200.0 + 2.0 * n as f32]);
     }
     assert_eq!(*bench.model.calls.lock().unwrap(), [1, 8]);
-    let text = super::super::counters::text([("m", "1", &*bench.counters)].into_iter());
+    let text = super::super::counters::text(&[("m", "1", &*bench.counters)].into_iter());
     assert!(text.contains("geocrop_model_requests_total{model=\"m\",version=\"1\"} 5\n"));
     assert!(text.contains("geocrop_model_batches_total{model=\"m\",version=\"1\"} 2\n"));
     assert!(text.contains("geocrop_model_rows_total{model=\"m\",version=\"1\"} 9\n"));

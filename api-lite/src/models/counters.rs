@@ -68,7 +68,7 @@ const METRICS: [Metric; 7] = [
 
 /// The counters in Prometheus' text format; nothing while no model was asked.
 pub(super) fn text<'c>(
-    models: impl Iterator<Item = (&'c str, &'c str, &'c Counters)> + Clone,
+    models: &(impl Iterator<Item = (&'c str, &'c str, &'c Counters)> + Clone),
 ) -> String {
     let mut text = String::new();
     if models.clone().next().is_none() {

@@ -147,7 +147,7 @@ impl Shelf {
         let each = counters
             .iter()
             .map(|((name, version), counters)| (name.as_str(), version.as_str(), &**counters));
-        counters::text(each)
+        counters::text(&each)
     }
 }
 

@@ -38,9 +38,11 @@ pub(crate) fn cropland() -> TreeEnsemble {
     .unwrap()
 }
 
+type Predict = dyn Fn(&Examples) -> Result<Vec<f32>, ModelFailure> + Send + Sync;
+
 struct Made {
     signature: ModelSignature,
-    predict: Box<dyn Fn(&Examples) -> Result<Vec<f32>, ModelFailure> + Send + Sync>,
+    predict: Box<Predict>,
 }
 
 impl ServedModel for Made {

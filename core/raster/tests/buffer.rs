@@ -71,7 +71,7 @@ fn refused(geometry: &Value, options: &BufferOptions) -> String {
 }
 
 fn corners(made: &Buffered) -> Vec<[f64; 2]> {
-    let rings = made.geometry.0.iter().map(|p| p.exterior());
+    let rings = made.geometry.0.iter().map(geo::Polygon::exterior);
     rings.flat_map(|r| r.0.iter().map(|c| [c.x, c.y])).collect()
 }
 
@@ -141,15 +141,13 @@ fn the_edge_of_a_long_line_s_buffer_is_as_far_away_as_asked() {
             .collect();
         // Found along the line at steps far below the distance: too far by their square only.
         for place in edge_points(&made) {
-            let nearest = along.iter().map(|p| {
-                let (x, y) = (
-                    (p[0] - place[0]) * place[1].to_radians().cos(),
-                    p[1] - place[1],
-                );
-                (x.hypot(y), p)
-            });
-            let (_, nearest) = nearest.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
-            let around = along.iter().position(|p| p == nearest).unwrap();
+            let near = |p: &[f64; 2]| {
+                let x = (p[0] - place[0]) * place[1].to_radians().cos();
+                x.hypot(p[1] - place[1])
+            };
+            let nearest = along.iter().map(near).enumerate();
+            let nearest = nearest.min_by(|a, b| a.1.total_cmp(&b.1));
+            let (around, _) = nearest.unwrap();
             let found = along[around.saturating_sub(40)..(around + 40).min(along.len())]
                 .iter()
                 .map(|p| distance(*p, place))

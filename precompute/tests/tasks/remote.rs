@@ -165,9 +165,9 @@ fn a_map_from_a_server_is_the_map_from_the_model_here() {
             asked.line
         );
         let answer = predictions(&model, &asked.body);
-        seen.lock()
-            .unwrap()
-            .push(answer.iter().filter(|b| **b == b',').count() + 1);
+        let told: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        let rows = told["predictions"].as_array().unwrap().len();
+        seen.lock().unwrap().push(rows);
         (200, answer)
     });
     let there = Bench::new();

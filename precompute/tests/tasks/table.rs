@@ -25,7 +25,7 @@ fn ensemble() -> TreeEnsemble {
 fn rows(count: usize) -> Vec<Vec<Option<f32>>> {
     let value = |row: usize, column: usize| {
         let mixed = (row * 7919 + column * 104_729) % 1009;
-        (mixed % 13 != 0).then(|| mixed as f32 / 1500.0)
+        (!mixed.is_multiple_of(13)).then(|| mixed as f32 / 1500.0)
     };
     let width = ensemble().num_features();
     (0..count)
@@ -52,7 +52,8 @@ fn csv(rows: &[Vec<Option<f32>>]) -> String {
     for (number, row) in rows.iter().enumerate() {
         let field = |v: &Option<f32>| v.map_or_else(String::new, |v| v.to_string());
         let fields: Vec<String> = row.iter().rev().map(field).collect();
-        text += &format!("\"plot, {number}\",{}\r\n", fields.join(","));
+        let fields = fields.join(",");
+        text.extend(["\"plot, ", &number.to_string(), "\",", &fields, "\r\n"]);
     }
     text
 }

@@ -25,7 +25,7 @@ const VERB: &str = ":predict";
 /// Instances, by rows or by columns.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "describes what geocrop_model::instances reads")]
-pub(crate) struct Instances {
+pub(crate) struct PredictRequest {
     /// `serving_default` (the default) or `by_name`; both take what is said below.
     signature_name: Option<String>,
     /// By rows: each a list of numbers in the order of the model's features, or an object with the features by name.
@@ -41,7 +41,7 @@ pub(crate) struct Instances {
 /// What the model says.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "describes what geocrop_model::instances writes")]
-pub(crate) struct Predictions {
+pub(crate) struct PredictAnswer {
     /// The answer to `instances`: for each a number, or a list with one probability for each class.
     #[schema(value_type = Option<Vec<Object>>)]
     predictions: Option<Vec<serde_json::Value>>,
@@ -56,8 +56,8 @@ pub(crate) struct Predictions {
 /// which changes no prediction. Errors have a member `error` beside those of a problem document.
 #[utoipa::path(post, path = "/v1/models/{name}:predict", tag = "Models", security(("token" = [])), params(
     ("name" = String, Path, description = "The model's name."),
-), request_body = Instances, responses(
-    (status = 200, description = "The predictions.", body = Predictions),
+), request_body = PredictRequest, responses(
+    (status = 200, description = "The predictions.", body = PredictAnswer),
     (status = 400, description = "The body is not valid JSON.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 404, description = "There is no such model.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -80,8 +80,8 @@ pub(super) async fn predict(
 #[utoipa::path(post, path = "/v1/models/{name}/versions/{version}:predict", tag = "Models", security(("token" = [])), params(
     ("name" = String, Path, description = "The model's name."),
     ("version" = String, Path, description = "The version."),
-), request_body = Instances, responses(
-    (status = 200, description = "The predictions.", body = Predictions),
+), request_body = PredictRequest, responses(
+    (status = 200, description = "The predictions.", body = PredictAnswer),
     (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 404, description = "There is no such version.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 422, description = "The model does not take these instances.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -103,8 +103,8 @@ pub(super) async fn predict_version(
 #[utoipa::path(post, path = "/v1/models/{name}/labels/{label}:predict", tag = "Models", security(("token" = [])), params(
     ("name" = String, Path, description = "The model's name."),
     ("label" = String, Path, description = "`production`: the version that serves."),
-), request_body = Instances, responses(
-    (status = 200, description = "The predictions.", body = Predictions),
+), request_body = PredictRequest, responses(
+    (status = 200, description = "The predictions.", body = PredictAnswer),
     (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 404, description = "There is no such version.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 422, description = "The model does not take these instances.", body = ProblemDocument, content_type = "application/problem+json"),

@@ -71,8 +71,10 @@ impl<R: BufRead> Records<R> {
             if bytes.len() > LONGEST {
                 return Err(CsvError::OpenQuote { line: begins });
             }
-            let quotes = bytes.iter().filter(|b| **b == b'"').count();
-            if quotes.is_multiple_of(2) {
+            let open = bytes
+                .iter()
+                .fold(false, |open, byte| open ^ (*byte == b'"'));
+            if !open {
                 break;
             }
             if read == 0 {

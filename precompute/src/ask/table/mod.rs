@@ -108,7 +108,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(header: Vec<String>, model: &LoadedModel) -> Result<Self, TableError> {
+    fn of(header: &[String], model: &LoadedModel) -> Result<Self, TableError> {
         let names: Vec<String> = header.iter().map(|n| n.trim().to_owned()).collect();
         for (at, name) in names.iter().enumerate() {
             if names[..at].contains(name) {
@@ -151,7 +151,7 @@ fn rows(
         .next()
         .map_err(TableError::from)?
         .ok_or(TableError::Empty)?;
-    let columns = Columns::of(header, writer.model)?;
+    let columns = Columns::of(&header, writer.model)?;
     let others = columns.others.iter().map(|at| columns.names[*at].clone());
     writer.begin(others.collect())?;
     let mut batch = Batch::default();

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn feature(west: f64, properties: Value) -> Value {
+    fn feature(west: f64, properties: &Value) -> Value {
         let east = west + 0.01;
         json!({ "type": "Feature", "properties": properties, "geometry": {
             "type": "Polygon",
@@ -134,11 +134,11 @@ mod tests {
 
     #[test]
     fn zones_keep_what_they_are_called() {
-        let mut second = feature(31.0, json!({ "id": 7 }));
+        let mut second = feature(31.0, &json!({ "id": 7 }));
         second["properties"]["name"] = json!("North field");
-        let mut third = feature(31.0, json!({}));
+        let mut third = feature(31.0, &json!({}));
         third["id"] = json!("f-3");
-        let text = collection(&[feature(30.0, json!(null)), second, third]);
+        let text = collection(&[feature(30.0, &json!(null)), second, third]);
         let zones = parse(&text, &ZoneLimits::default()).unwrap();
         let called: Vec<_> = zones
             .iter()
@@ -147,47 +147,47 @@ mod tests {
         assert_eq!(called[0], (Value::Null, "zone 1"));
         assert_eq!(called[1], (json!(7), "North field"));
         assert_eq!(called[2], (json!("f-3"), "zone 3"));
-        let one = feature(30.0, json!({})).to_string();
+        let one = feature(30.0, &json!({})).to_string();
         assert_eq!(parse(&one, &ZoneLimits::default()).unwrap().len(), 1);
     }
 
     #[test]
     fn what_is_wrong_or_too_much_is_named() {
-        let error = |text: &str, limits: ZoneLimits| parse(text, &limits).unwrap_err().to_string();
+        let error = |text: &str, limits: &ZoneLimits| parse(text, limits).unwrap_err().to_string();
         let all = ZoneLimits::default;
         let point = json!({ "type": "Feature", "properties": {}, "geometry": {
             "type": "Point", "coordinates": [31, -17] } });
-        let text = collection(&[feature(31.0, json!({})), point]);
+        let text = collection(&[feature(31.0, &json!({})), point]);
         assert!(
-            error(&text, all()).starts_with("zone 2: "),
+            error(&text, &all()).starts_with("zone 2: "),
             "{}",
-            error(&text, all())
+            error(&text, &all())
         );
-        assert!(error("{", all()).contains("JSON"));
-        assert!(error(&collection(&[]), all()).contains("no zone"));
-        let two = collection(&[feature(31.0, json!({})), feature(32.0, json!({}))]);
+        assert!(error("{", &all()).contains("JSON"));
+        assert!(error(&collection(&[]), &all()).contains("no zone"));
+        let two = collection(&[feature(31.0, &json!({})), feature(32.0, &json!({}))]);
         let limits = ZoneLimits {
             features: 1,
             ..all()
         };
-        assert!(error(&two, limits).contains("2 features"));
+        assert!(error(&two, &limits).contains("2 features"));
         let limits = ZoneLimits {
             max_vertices: 7,
             ..all()
         };
-        assert!(error(&two, limits).contains("8 vertices"));
+        assert!(error(&two, &limits).contains("8 vertices"));
         let limits = ZoneLimits {
             max_bytes: 10,
             ..all()
         };
-        assert!(error(&two, limits).contains("bytes"));
+        assert!(error(&two, &limits).contains("bytes"));
         let limits = ZoneLimits {
             max_area_km2: Some(1.0),
             ..all()
         };
-        assert!(error(&two, limits).contains("at most 1.0 km2"));
+        assert!(error(&two, &limits).contains("at most 1.0 km2"));
         let mut metres: Value = serde_json::from_str(&two).unwrap();
         metres["crs"] = json!({ "type": "name", "properties": { "name": "EPSG:32736" } });
-        assert!(error(&metres.to_string(), all()).contains("EPSG:32736"));
+        assert!(error(&metres.to_string(), &all()).contains("EPSG:32736"));
     }
 }
