@@ -19,6 +19,7 @@
 //! | `GET /v1/jobs/{id}/events` | the same as it happens |
 //! | `GET /v1/jobs/{id}/result`, `.../results/{file}` | the files of the result, with range requests |
 //! | `GET /v1/admin/areas` | which areas were asked for |
+//! | `GET /v1/models`, `POST /v1/models/{name}:predict` | models, as TensorFlow Serving has them |
 //! | `GET /store/*` | the store's public part, with range requests |
 //! | `GET /*` | the site |
 //!
@@ -31,6 +32,7 @@ mod deliver;
 mod headers;
 mod layers;
 mod limits;
+mod models;
 mod objects;
 mod openapi;
 mod problem;
@@ -48,6 +50,7 @@ mod worker;
 
 pub use auth::{PasswordError, TokenKeyError, hash_password, make_token_key};
 pub use limits::Rate;
+pub use models::{ModelCatalog, ModelFailure, ModelInfo, ModelSignature, NoModels, ServedModel};
 pub use openapi::openapi;
 pub use roles::{Role, Roles};
 pub use routes::router;

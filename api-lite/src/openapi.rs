@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::layers::{documents, statistics, tiles};
 use crate::problem::ProblemDocument;
-use crate::routes::{accounts, areas, catalog, invites, jobs, ready, status};
+use crate::routes::{accounts, areas, catalog, invites, jobs, models, ready, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,6 +38,16 @@ use crate::routes::{accounts, areas, catalog, invites, jobs, ready, status};
         jobs::result::main,
         jobs::result::file,
         jobs::result::signed,
+        models::list,
+        models::status,
+        models::metadata,
+        models::predict,
+        models::version_status,
+        models::version_metadata,
+        models::predict_version,
+        models::label_status,
+        models::label_metadata,
+        models::predict_label,
         status::status,
         catalog::health,
         ready::ready,
@@ -54,6 +64,7 @@ use crate::routes::{accounts, areas, catalog, invites, jobs, ready, status};
         (name = "Account", description = "Who is asking."),
         (name = "Jobs", description = "Maps on demand."),
         (name = "Layers", description = "Published maps, as tiles and numbers. No account is needed."),
+        (name = "Models", description = "Models that answer, in the form of TensorFlow Serving's REST interface."),
         (name = "Service", description = "How the service is."),
     ),
 )]

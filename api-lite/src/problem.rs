@@ -64,6 +64,12 @@ impl Problem {
         }
     }
 
+    /// With the member `error` too, which clients of `TensorFlow` Serving read.
+    pub(crate) fn with_error(self) -> Self {
+        let detail = self.detail.clone();
+        self.with("error", detail)
+    }
+
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }

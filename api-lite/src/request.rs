@@ -74,7 +74,7 @@ impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<ApiState> for Json<T, 
 }
 
 /// The whole body, if it comes in time.
-async fn read_body(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     tokio::time::timeout(BODY_TIME, collect(body, limit))
         .await
         .unwrap_or_else(|_| {

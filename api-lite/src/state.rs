@@ -13,10 +13,11 @@ use tokio::sync::Notify;
 use crate::auth::{Passwords, Tokens};
 use crate::layers::Layers;
 use crate::limits::{Rate, Tries};
+use crate::models::{Batching, Shelf};
 use crate::running::Running;
 use crate::status::Board;
 use crate::worker::WorkerConfig;
-use crate::{Roles, Runner, ServeError, StatusConfig};
+use crate::{ModelCatalog, Roles, Runner, ServeError, StatusConfig};
 
 /// What the server is made of.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct ApiConfig {
     pub database: Database,
     /// What makes the maps.
     pub runner: Arc<dyn Runner>,
+    /// The models that answer requests.
+    pub models: Arc<dyn ModelCatalog>,
     /// The built site; without it there is only the API and the store.
     pub site: Option<PathBuf>,
     /// How tokens are made and how long they are good.
@@ -93,6 +96,8 @@ struct Shared {
     board: Board,
     /// The published layers.
     layers: Arc<Layers>,
+    /// The models in use.
+    models: Shelf,
 }
 
 impl ApiState {
@@ -104,6 +109,7 @@ impl ApiState {
         let tokens = Tokens::open(&config.auth.keys, config.auth.token_lifetime)?;
         let passwords = Passwords::new()?;
         let layers = Layers::new(config.store.clone(), config.public_url.clone());
+        let models = Shelf::new(Arc::clone(&config.models), Batching::default());
         Ok(Self(Arc::new(Shared {
             layers: Arc::new(layers),
             tokens,
@@ -115,6 +121,7 @@ impl ApiState {
             running: Running::default(),
             draining: AtomicBool::new(false),
             board: Board::default(),
+            models,
         })))
     }
 
@@ -178,6 +185,10 @@ impl ApiState {
 
     pub(crate) fn layers(&self) -> &Arc<Layers> {
         &self.0.layers
+    }
+
+    pub(crate) fn models(&self) -> &Shelf {
+        &self.0.models
     }
 
     pub(crate) fn work(&self) -> &Notify {

@@ -59,10 +59,14 @@ Exit code 0: the same bytes. 1: something differs, and it says what.")]
 Example:
   geocrop train --data samples.txt --out models/cropland-southeast-africa/2")]
     Train(Train),
-    /// Run a model on a table of features: float32 [rows, features] in, float32 out.
+    /// Run a model on a table: float32 [rows, features] as an array, or a CSV with a column for each feature.
     #[command(after_help = "\
-Example:
-  geocrop predict --model model.json --features X.npy --out P.npy")]
+Examples:
+  geocrop predict --model model.json --features X.npy --out P.npy
+  geocrop predict --model cropland-southeast-africa --table plots.csv --out predicted.csv
+
+Other columns of a CSV, such as a plot's name, are copied. With --table, --model may also be a model of
+the store, with its version behind a slash or the one in production; *.json is read and written as JSON.")]
     Predict(Predict),
     /// Reduce a stack of scenes to its geometric median and deviations.
     #[command(after_help = "\
@@ -82,6 +86,25 @@ A map is an item's key in the store, an item's JSON file, or a GeoTIFF of uint8 
 the same legend. They are compared where both lie, on the grid of A; hectares are those of that
 grid, so it must be an equal-area or UTM one.")]
     Diff(Diff),
+    /// Grow or shrink an area by metres, from any coordinates to GeoJSON.
+    #[command(after_help = "\
+Examples:
+  geocrop buffer --aoi dam.geojson --metres 500 --out around-the-dam.geojson
+  geocrop buffer --aoi fields-utm.geojson --crs EPSG:32736 --metres -20
+
+Any type of geometry is taken; the result is a Polygon or MultiPolygon in longitude and latitude. With
+--crs, coordinates are x (easting or longitude) first, whatever the authority says.")]
+    Buffer(Buffer),
+    /// Hectares per class and mean NDVI by date, for each feature of a file.
+    #[command(after_help = "\
+Examples:
+  geocrop zonal-stats --recipe ndvi --period 2024 --features fields.geojson --out stats/
+  geocrop zonal-stats --recipe ndvi --period 2024 --features fields.geojson --out stats/ \\
+      --source sources/earth-search.toml
+
+Writes zones.geojson, classes.csv (from the published maps of the recipe and period, or from --map) and,
+with --source, ndvi.csv.")]
+    ZonalStats(ZonalStats),
     /// Classify a scene with Dynamic World's network.
     #[command(after_help = "\
 Example:
@@ -255,14 +278,19 @@ pub(crate) struct Predict {
     #[arg(long)]
     pub(crate) model: PathBuf,
     /// Features, float32 [rows, features]; NaN is missing.
-    #[arg(long)]
-    pub(crate) features: PathBuf,
-    /// Predictions: float32 [rows], or [rows, classes] for several outputs.
+    #[arg(long, required_unless_present = "table")]
+    pub(crate) features: Option<PathBuf>,
+    /// Features with a header (*.csv), or as JSON instances (*.json); an empty field is missing.
+    #[arg(long, conflicts_with = "features")]
+    pub(crate) table: Option<PathBuf>,
+    /// Predictions: float32 [rows], or [rows, classes] for several outputs; a CSV or JSON with --table.
     #[arg(long)]
     pub(crate) out: PathBuf,
     /// Threads [default: all].
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) places: Places,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -303,6 +331,52 @@ pub(crate) struct Diff {
     #[arg(long)]
     pub(crate) exit_code: bool,
     /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Buffer {
+    /// GeoJSON: a geometry of any type, a Feature or a FeatureCollection.
+    #[arg(long)]
+    pub(crate) aoi: PathBuf,
+    /// Distance; below zero shrinks.
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) metres: f64,
+    /// Coordinate reference system of the file, such as EPSG:32736 or a PROJ string [default: its own, or OGC:CRS84].
+    #[arg(long)]
+    pub(crate) crs: Option<String>,
+    /// Segments to a quarter circle.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) segments: u32,
+    /// Write here instead of to stdout.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ZonalStats {
+    /// Recipe of the map, and of the mask and grid for NDVI: a name in the folder of recipes, or a file.
+    #[arg(long)]
+    pub(crate) recipe: String,
+    /// Period: a year such as 2024.
+    #[arg(long)]
+    pub(crate) period: String,
+    /// The zones: a GeoJSON FeatureCollection of polygons in longitude and latitude.
+    #[arg(long)]
+    pub(crate) features: PathBuf,
+    /// Folder for the results.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// A map's GeoTIFF instead of the published ones. May be given more than once.
+    #[arg(long)]
+    pub(crate) map: Vec<PathBuf>,
+    /// Scenes for NDVI by date: a description (*.toml), a catalog.json, a STAC API or a folder.
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Print the zones with their statistics on stdout too.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -11,11 +11,13 @@ use geocrop_api::{
 };
 use geocrop_database::Estimate;
 use geocrop_precompute::{
-    Engine, Outcome, Period, Progress, Rates, Recipe, Target, Task, TaskError, Work,
+    Engine, Outcome, Period, Progress, Rates, Recipe, RemoteError, Target, Task, TaskError, Work,
 };
 use geocrop_raster::Aoi;
 use geocrop_source::{Kind, Source};
 use geocrop_store::{ContentHash, Slug};
+
+use crate::models::StoredModels;
 
 /// Runs jobs with the recipes and sources that it was given.
 pub(crate) struct EngineRunner {
@@ -55,6 +57,12 @@ impl EngineRunner {
             recipes,
             sources: sources.into_iter().map(covered).collect(),
         })
+    }
+
+    /// The models of the engine, with the classes that the recipes name.
+    pub(crate) fn models(&self) -> Arc<StoredModels> {
+        let recipes = self.recipes.iter().map(|recipe| &**recipe);
+        Arc::new(StoredModels::new(&self.engine, recipes))
     }
 
     fn task(&self, job: &JobRequest) -> Result<Task> {
@@ -173,7 +181,12 @@ impl Runner for EngineRunner {
             }),
             Err(error) => {
                 // A source or a store may answer next time; a bad input will not.
-                let retryable = matches!(error, TaskError::Store(_) | TaskError::Scratch { .. });
+                let retryable = matches!(
+                    error,
+                    TaskError::Store(_)
+                        | TaskError::Scratch { .. }
+                        | TaskError::Remote(RemoteError::Away { .. })
+                );
                 // There is nothing to be seen there, or then: whoever asks again will hear the same.
                 let by_request = matches!(
                     error,

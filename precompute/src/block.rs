@@ -181,7 +181,7 @@ impl Renderer<'_> {
             .into_iter()
             .map(|map| (map, confidence.as_mut().and_then(Iterator::next)))
             .collect();
-        work.into_par_iter().enumerate().for_each_init(
+        work.into_par_iter().enumerate().try_for_each_init(
             Vec::new,
             |made, (number, (map, confidence))| {
                 let range = strip(number, map.first().map_or(0, |plane| plane.len()));
@@ -203,9 +203,9 @@ impl Renderer<'_> {
                         None => &features[name][range.clone()],
                     }
                 };
-                self.encode(&feature, &complete[range.clone()], map, confidence);
+                self.encode(&feature, &complete[range.clone()], map, confidence)
             },
-        );
+        )?;
         Ok(codes)
     }
 
@@ -216,7 +216,7 @@ impl Renderer<'_> {
         complete: &[bool],
         mut map: Vec<&mut [u8]>,
         confidence: Option<&mut [u8]>,
-    ) {
+    ) -> Result<(), TaskError> {
         let fill = |plane: &mut [u8], name: &str, code: &dyn Fn(f32) -> u8| {
             for ((to, value), complete) in plane.iter_mut().zip(feature(name)).zip(complete) {
                 if *complete {
@@ -230,7 +230,8 @@ impl Renderer<'_> {
                     .model
                     .expect("a recipe with classes has its model loaded");
                 let confidence = confidence.expect("a map of classes has its confidence");
-                classify(model, classes, feature, complete, map[0], confidence);
+                let out = (&mut *map[0], confidence);
+                classify(model, classes, feature, complete, out, self.progress)?;
             }
             Output::Index {
                 feature: name,
@@ -252,6 +253,7 @@ impl Renderer<'_> {
             }
             Output::Labels(_) => unreachable!("maps of labels have no features"),
         }
+        Ok(())
     }
 }
 

@@ -3,12 +3,59 @@
 use geocrop_model::TreeEnsemble;
 
 use crate::recipe::ClassModel;
+use crate::remote::RemoteScorer;
+use crate::{Progress, TaskError};
 
 /// A model with its inputs' places among the recipe's features.
 pub(crate) struct Model {
-    pub(crate) ensemble: TreeEnsemble,
+    pub(crate) scorer: Scorer,
     /// For each of the model's features, in its order, the recipe's feature.
     pub(crate) features: Vec<String>,
+}
+
+/// What evaluates a model.
+pub(crate) enum Scorer {
+    Trees(Box<TreeEnsemble>),
+    Remote(RemoteScorer),
+}
+
+impl Scorer {
+    fn outputs(&self) -> usize {
+        match self {
+            Self::Trees(ensemble) => ensemble.outputs(),
+            Self::Remote(server) => server.outputs(),
+        }
+    }
+
+    /// Scores of pixels, `[pixel][output]`. Those that are not complete may have any: a server is not asked for them.
+    fn scores(
+        &self,
+        planes: &[&[f32]],
+        complete: &[bool],
+        progress: &Progress,
+    ) -> Result<Vec<f32>, TaskError> {
+        let outputs = self.outputs();
+        let mut scores = vec![0.0_f32; complete.len() * outputs];
+        match self {
+            Self::Trees(ensemble) => {
+                ensemble
+                    .predict_planes(planes, &mut scores)
+                    .expect("the planes and the scores have the model's shape");
+            }
+            Self::Remote(server) => {
+                let pixels = || (0..complete.len()).filter(|pixel| complete[*pixel]);
+                let row = |pixel: usize| planes.iter().map(move |plane| plane[pixel]);
+                let rows: Vec<f32> = pixels().flat_map(row).collect();
+                if !rows.is_empty() {
+                    let found = server.predict(&rows, progress)?;
+                    for (pixel, found) in pixels().zip(found.chunks(outputs)) {
+                        scores[pixel * outputs..(pixel + 1) * outputs].copy_from_slice(found);
+                    }
+                }
+            }
+        }
+        Ok(scores)
+    }
 }
 
 /// Writes classes and their confidence in percent, on this thread. `feature` gives a feature's values by name. Pixels that
@@ -19,23 +66,19 @@ pub(crate) fn classify<'f>(
     classes: &ClassModel,
     feature: &dyn Fn(&str) -> &'f [f32],
     complete: &[bool],
-    map: &mut [u8],
-    confidence: &mut [u8],
-) {
+    (map, confidence): (&mut [u8], &mut [u8]),
+    progress: &Progress,
+) -> Result<(), TaskError> {
     let planes: Vec<&[f32]> = model.features.iter().map(|name| feature(name)).collect();
-    let outputs = model.ensemble.outputs();
-    let mut scores = vec![0.0_f32; map.len() * outputs];
-    model
-        .ensemble
-        .predict_planes(&planes, &mut scores)
-        .expect("the planes and the scores have the model's shape");
-    for (pixel, scores) in scores.chunks(outputs).enumerate() {
+    let scores = model.scorer.scores(&planes, complete, progress)?;
+    for (pixel, scores) in scores.chunks(model.scorer.outputs()).enumerate() {
         if complete[pixel] {
             let (class, probability) = top_class(scores, classes.threshold);
             map[pixel] = classes.values[class];
             confidence[pixel] = (probability * 100.0).round() as u8;
         }
     }
+    Ok(())
 }
 
 /// The class that wins and its probability. One score is the probability of the second class.

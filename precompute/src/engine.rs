@@ -250,6 +250,9 @@ impl Engine {
             (Output::Classes(classes), Some(Trained::Trees(file))) => {
                 Some(file.load(recipe, classes)?)
             }
+            (Output::Classes(classes), Some(Trained::Remote(server))) => {
+                Some(server.load(recipe, classes, progress)?)
+            }
             _ => None,
         };
         let network = match &planned.trained {

@@ -1,5 +1,7 @@
 //! Why a task did not become a map.
 
+use crate::ask::table::TableError;
+use crate::ask::zonal::ZonalError;
 use crate::{LabelError, RecipeError};
 
 /// Why a task failed. Nothing was published, whatever the reason.
@@ -206,6 +208,26 @@ pub enum TaskError {
         path: String,
         /// What is wrong, and what to do.
         reason: String,
+    },
+    /// A geometry that cannot be buffered.
+    #[error(transparent)]
+    Buffer(#[from] geocrop_raster::aoi::buffer::BufferError),
+    /// A table that cannot be predicted.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// Zones whose statistics cannot be had.
+    #[error(transparent)]
+    Zonal(#[from] ZonalError),
+    /// A model server.
+    #[error(transparent)]
+    Remote(#[from] crate::remote::RemoteError),
+    /// Rows for a model of images, or images for one of rows.
+    #[error("the model {model} takes {takes}, and something else was given")]
+    WrongExamples {
+        /// Name and version.
+        model: String,
+        /// What it takes.
+        takes: &'static str,
     },
     /// The folder for work in progress.
     #[error("cannot work in {path}: {source}")]

@@ -14,7 +14,10 @@
 //! 3. [`post`]: masks, filters and clipping make blocks final.
 //! 4. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
 //! 5. [`describe`]: the STAC item, which is the commit point, and the collection above it.
+//!
+//! [`ask`] has what may be asked for besides a map, and [`ModelStore`] the models that answer rows.
 
+pub mod ask;
 mod block;
 mod classify;
 mod compare;
@@ -39,9 +42,11 @@ mod post;
 mod prepare;
 mod progress;
 pub mod recipe;
+mod remote;
 mod reproduce;
 mod sanity;
 mod scratch;
+mod serving;
 mod stack;
 mod statistics;
 mod task;
@@ -58,7 +63,9 @@ pub use plan::{InputScene, Plan, cache_mb};
 pub use planner::Planner;
 pub use progress::{Progress, Snapshot, Stage};
 pub use recipe::{Period, Recipe, RecipeError};
+pub use remote::RemoteError;
 pub use reproduce::{Difference, Reproduction};
+pub use serving::{KnownModel, LoadedModel, ModelStore};
 pub use statistics::Statistics;
 pub use task::{Outcome, Published, Target, Task};
 pub use tile::{TILE_PIXELS, Tile};

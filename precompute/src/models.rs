@@ -1,21 +1,27 @@
 //! Finds the model that a recipe names: in the store, or else in a folder of the same layout.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use geocrop_model::TreeEnsemble;
 use geocrop_store::{ContentHash, Store};
 use serde::{Deserialize, Serialize};
 
-use crate::TaskError;
-use crate::classify::Model;
+use crate::classify::{Model, Scorer};
 use crate::recipe::{ClassModel, Output, Recipe};
+use crate::serving::is_plain;
+use crate::{Progress, TaskError, remote};
 
 /// Which model made a map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ModelIdentity {
     pub(crate) name: String,
     pub(crate) version: String,
+    /// Of its file; of what the server tells of it, where a server evaluates it.
     pub(crate) sha256: String,
+    /// The server that evaluated it, if it was not evaluated here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
 }
 
 /// A model's file before it is parsed.
@@ -33,52 +39,83 @@ pub(crate) fn find(
     folder: Option<&Path>,
     wanted: &ClassModel,
 ) -> Result<ModelFile, TaskError> {
-    let read = |key: &str| -> Result<Option<Vec<u8>>, TaskError> {
-        if let Some(bytes) = store.get(&format!("models/{key}"))? {
-            return Ok(Some(bytes));
-        }
-        let Some(folder) = folder else {
-            return Ok(None);
-        };
-        match std::fs::read(folder.join(key)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(TaskError::Scratch {
-                path: folder.join(key).display().to_string(),
-                source,
-            }),
-        }
+    find_named(store, folder, &wanted.model, &wanted.version)
+}
+
+/// A file of the models, from the store or else from the folder.
+fn read(store: &Store, folder: Option<&Path>, key: &str) -> Result<Option<Vec<u8>>, TaskError> {
+    if let Some(bytes) = store.get(&format!("models/{key}"))? {
+        return Ok(Some(bytes));
+    }
+    let Some(folder) = folder else {
+        return Ok(None);
     };
+    match std::fs::read(folder.join(key)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(TaskError::Scratch {
+            path: folder.join(key).display().to_string(),
+            source,
+        }),
+    }
+}
+
+/// The version that serves, if one is said to.
+pub(crate) fn alias(
+    store: &Store,
+    folder: Option<&Path>,
+    name: &str,
+) -> Result<Option<String>, TaskError> {
+    let alias = read(store, folder, &format!("{name}/{PRODUCTION}"))?;
+    Ok(alias.map(|text| String::from_utf8_lossy(&text).trim().to_owned()))
+}
+
+/// As [`find`], by name and version, which may come from anybody.
+pub(crate) fn find_named(
+    store: &Store,
+    folder: Option<&Path>,
+    name: &str,
+    version: &str,
+) -> Result<ModelFile, TaskError> {
     let missing = || TaskError::NoModel {
-        name: wanted.model.clone(),
-        version: wanted.version.clone(),
+        name: name.to_owned(),
+        version: version.to_owned(),
         looked: format!(
             "{}/models{}",
             store.url(),
             folder.map_or(String::new(), |f| format!(" and {}", f.display()))
         ),
     };
-    let version = if wanted.version == PRODUCTION {
-        let alias = read(&format!("{}/{PRODUCTION}", wanted.model))?.ok_or_else(missing)?;
-        String::from_utf8_lossy(&alias).trim().to_owned()
+    if !is_plain(name) || !is_plain(version) {
+        return Err(missing());
+    }
+    let version = if version == PRODUCTION {
+        alias(store, folder, name)?.ok_or_else(missing)?
     } else {
-        wanted.version.clone()
+        version.to_owned()
     };
-    let bytes = read(&format!("{}/{version}/model.json", wanted.model))?.ok_or_else(missing)?;
+    let bytes =
+        read(store, folder, &format!("{name}/{version}/model.json"))?.ok_or_else(missing)?;
     Ok(ModelFile {
         identity: ModelIdentity {
-            name: wanted.model.clone(),
+            name: name.to_owned(),
             version,
             sha256: ContentHash::of_bytes(&bytes).to_string(),
+            url: None,
         },
         bytes,
     })
 }
 
 impl ModelFile {
+    /// Parses the model.
+    pub(crate) fn ensemble(&self) -> Result<TreeEnsemble, TaskError> {
+        Ok(TreeEnsemble::from_slice(&self.bytes)?)
+    }
+
     /// Parses the model and checks that the recipe makes its features and names its classes.
     pub(crate) fn load(&self, recipe: &Recipe, classes: &ClassModel) -> Result<Model, TaskError> {
-        let ensemble = TreeEnsemble::from_slice(&self.bytes)?;
+        let ensemble = self.ensemble()?;
         let made = recipe.feature_names();
         let features = if ensemble.feature_names().is_empty() {
             made.clone()
@@ -111,7 +148,10 @@ impl ModelFile {
                 expected: classes.values.len(),
             });
         }
-        Ok(Model { ensemble, features })
+        Ok(Model {
+            scorer: Scorer::Trees(Box::new(ensemble)),
+            features,
+        })
     }
 }
 
@@ -142,7 +182,7 @@ fn put_missing(store: &Store, key: &str, file: &Path) -> Result<(), TaskError> {
 }
 
 /// The names in a folder, sorted.
-fn entries(folder: &Path) -> Result<Vec<String>, TaskError> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<String>, TaskError> {
     let unreadable = |source| TaskError::Scratch {
         path: folder.display().to_string(),
         source,
@@ -159,7 +199,13 @@ fn entries(folder: &Path) -> Result<Vec<String>, TaskError> {
 /// Checks that the model of a recipe is there and fits it; a recipe without a model fits.
 pub fn check_model(store: &Store, folder: Option<&Path>, recipe: &Recipe) -> Result<(), TaskError> {
     if let Output::Classes(classes) = &recipe.output {
-        find(store, folder, classes)?.load(recipe, classes)?;
+        if let Some(remote) = &classes.remote {
+            let progress = Progress::new();
+            let server = Arc::new(remote::find(classes, remote, &progress)?);
+            server.load(recipe, classes, &progress)?;
+        } else {
+            find(store, folder, classes)?.load(recipe, classes)?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Finds the network that a recipe names, among the data sets on this machine.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use geocrop_model::dynamic_world::Network;
 use geocrop_store::ContentHash;
@@ -8,6 +9,10 @@ use geocrop_store::ContentHash;
 use crate::TaskError;
 use crate::models::{ModelFile, ModelIdentity};
 use crate::recipe::LabelMap;
+use crate::remote::RemoteServer;
+
+/// The name of the network that is known.
+pub(crate) const NAME: &str = "dynamic-world";
 
 /// Where the data set `dynamic-world` has the network, as TensorFlow saved it.
 const SAVED_MODEL: &str = "dynamicworld/forward";
@@ -16,7 +21,7 @@ const SAVED_MODEL: &str = "dynamicworld/forward";
 const WEIGHTS: &str = "variables/variables.data-00000-of-00001";
 
 /// The version of Dynamic World that the published network makes.
-const VERSION: &str = "v1";
+pub(crate) const VERSION: &str = "v1";
 
 /// A network that is there, before its weights are read.
 pub(crate) struct NetworkFiles {
@@ -29,6 +34,7 @@ pub(crate) struct NetworkFiles {
 pub(crate) enum Trained {
     Trees(ModelFile),
     Network(NetworkFiles),
+    Remote(Arc<RemoteServer>),
 }
 
 impl Trained {
@@ -36,14 +42,25 @@ impl Trained {
         match self {
             Self::Trees(file) => &file.identity,
             Self::Network(files) => &files.identity,
+            Self::Remote(server) => server.identity(),
         }
     }
 }
 
 /// Looks for the network of a recipe below the folder of data sets.
 pub(crate) fn find(datasets: Option<&Path>, wanted: &LabelMap) -> Result<NetworkFiles, TaskError> {
+    named(datasets, &wanted.network)
+}
+
+/// Whether the network can be read, as far as one look tells.
+pub(crate) fn is_there(datasets: Option<&Path>) -> bool {
+    datasets.is_some_and(|folder| folder.join(SAVED_MODEL).join(WEIGHTS).is_file())
+}
+
+/// As [`find`], by name.
+pub(crate) fn named(datasets: Option<&Path>, name: &str) -> Result<NetworkFiles, TaskError> {
     let missing = |looked: String| TaskError::NoNetwork {
-        name: wanted.network.clone(),
+        name: name.to_owned(),
         looked,
     };
     let folder = datasets
@@ -64,15 +81,20 @@ pub(crate) fn find(datasets: Option<&Path>, wanted: &LabelMap) -> Result<Network
     };
     Ok(NetworkFiles {
         identity: ModelIdentity {
-            name: wanted.network.clone(),
+            name: name.to_owned(),
             version: VERSION.to_owned(),
             sha256,
+            url: None,
         },
         folder,
     })
 }
 
 impl NetworkFiles {
+    pub(crate) fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
     /// Reads the weights.
     pub(crate) fn load(&self) -> Result<Network, TaskError> {
         Ok(Network::load(&self.folder)?)

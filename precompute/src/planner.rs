@@ -17,6 +17,7 @@ use crate::plan::{self, Plan};
 use crate::post::{self, Frame};
 use crate::progress::Stage;
 use crate::recipe::Output;
+use crate::remote;
 use crate::task::{Target, Task};
 use crate::{Progress, TaskError};
 
@@ -105,7 +106,7 @@ impl<'a> Planner<'a> {
     ) -> Result<Planned, TaskError> {
         progress.begin(Stage::Plan, 1);
         let keys = task.keys()?;
-        let trained = self.trained(task)?;
+        let trained = self.trained(task, progress)?;
         let identity = trained.as_ref().map(Trained::identity);
         let basis = Basis::of(task, identity);
         let mut note = None;
@@ -141,7 +142,7 @@ impl<'a> Planner<'a> {
         progress: &Progress,
     ) -> Result<Planned, TaskError> {
         progress.begin(Stage::Plan, 1);
-        let trained = self.trained(task)?;
+        let trained = self.trained(task, progress)?;
         let identity = trained.as_ref().map(Trained::identity);
         let basis = Basis::of(task, identity);
         let lock = Lock::new(task, identity, basis, lock.inputs.clone());
@@ -149,11 +150,15 @@ impl<'a> Planner<'a> {
     }
 
     /// The model or network of a task; labels that the source has need none.
-    fn trained(&self, task: &Task) -> Result<Option<Trained>, TaskError> {
+    fn trained(&self, task: &Task, progress: &Progress) -> Result<Option<Trained>, TaskError> {
         let options = self.engine.options();
         let scenes = task.source.description().kind == Kind::Scenes;
         match &task.recipe.output {
             Output::Classes(classes) => {
+                if let Some(remote) = &classes.remote {
+                    let server = remote::find(classes, remote, progress)?;
+                    return Ok(Some(Trained::Remote(Arc::new(server))));
+                }
                 let folder = options.models.as_deref();
                 let file = models::find(self.engine.store(), folder, classes)?;
                 Ok(Some(Trained::Trees(file)))

@@ -5,6 +5,7 @@ pub(crate) mod areas;
 pub(crate) mod catalog;
 pub(crate) mod invites;
 pub(crate) mod jobs;
+pub(crate) mod models;
 pub(crate) mod ready;
 pub(crate) mod status;
 
@@ -53,6 +54,7 @@ pub fn router(state: ApiState) -> Router {
             "/v1/results/{tenant}/{id}/{file}",
             get(jobs::result::signed),
         )
+        .merge(models::routes())
         .route("/store/{*key}", get(public_object).layer(any_origin()))
         .merge(layers::routes())
         .method_not_allowed_fallback(method_not_allowed)

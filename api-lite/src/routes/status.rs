@@ -180,6 +180,7 @@ pub(crate) async fn metrics(Shared(state): Shared<ApiState>) -> Response {
         })
     }));
     lines.push(String::new());
+    lines.push(state.models().metrics());
     let text = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, text)], lines.join("\n")).into_response()
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub(crate) mod maps;
+pub(crate) mod models;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,6 +110,8 @@ impl Runner for TestRunner {
 /// What outlives a server: its folder.
 pub(crate) struct Place {
     folder: TempDir,
+    /// Of the model that waits.
+    pub(crate) gate: Arc<models::Gate>,
     pub(crate) status: StatusConfig,
     pub(crate) auth: AuthConfig,
     pub(crate) worker: WorkerConfig,
@@ -129,6 +132,7 @@ impl Place {
         };
         let place = Self {
             folder,
+            gate: Arc::default(),
             status: StatusConfig::default(),
             auth,
             worker: WorkerConfig {
@@ -194,6 +198,9 @@ impl Place {
         let (status, auth) = (self.status.clone(), self.auth.clone());
         let (worker, roles) = (self.worker.clone(), self.roles.clone());
         let site = self.path("site");
+        let models = Arc::new(models::TestModels {
+            gate: Arc::clone(&self.gate),
+        });
         let shared = Arc::clone(&runner) as Arc<dyn Runner>;
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = oneshot::channel();
@@ -207,6 +214,7 @@ impl Place {
                 store,
                 database: Database::open(&database_url).await.unwrap(),
                 runner: shared,
+                models,
                 site: Some(site),
                 auth,
                 roles,

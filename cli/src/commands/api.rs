@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use geocrop_api::{
-    ApiConfig, AuthConfig, JobRequest, Progress, RecipeInfo, Roles, RunFailure, RunOutcome, Runner,
-    StatusConfig, WorkerConfig,
+    ApiConfig, AuthConfig, JobRequest, ModelCatalog, NoModels, Progress, RecipeInfo, Roles,
+    RunFailure, RunOutcome, Runner, StatusConfig, WorkerConfig,
 };
 use geocrop_database::{Database, DatabaseOptions};
 use geocrop_store::Store;
@@ -28,6 +28,7 @@ pub(crate) struct Server {
     pub(crate) site: Option<PathBuf>,
     pub(crate) store: String,
     pub(crate) runner: Arc<dyn Runner>,
+    pub(crate) models: Arc<dyn ModelCatalog>,
     pub(crate) setup: Setup,
     /// Whether this process works on the queue.
     pub(crate) workers: bool,
@@ -161,7 +162,13 @@ impl Server {
             setup.worker.runs_at_once = 0;
         }
         let config = setup
-            .config(&self.state, &self.store, self.runner, self.site)
+            .config(
+                &self.state,
+                &self.store,
+                self.runner,
+                self.models,
+                self.site,
+            )
             .await?;
         tracing::info!(%address, "serving");
         geocrop_api::serve(config, listener, stopped(stop)).await?;
@@ -175,6 +182,7 @@ impl Setup {
         state: &Path,
         store: &str,
         runner: Arc<dyn Runner>,
+        models: Arc<dyn ModelCatalog>,
         site: Option<PathBuf>,
     ) -> Result<ApiConfig> {
         let database = match &self.database {
@@ -189,6 +197,7 @@ impl Setup {
             store: Store::open(store)?,
             database,
             runner,
+            models,
             site,
             auth,
             roles: self.roles,
@@ -239,15 +248,19 @@ pub(crate) fn run(args: &Api, mut config: Config) -> Result<()> {
         .parse()
         .with_context(|| format!("address = '{}'", config.get("address")))?;
     let runner = engine_runner(&config, &args.source)?;
+    let models = runner.models();
     let server = Server {
         listener: bind(address)?,
         state: user::state(&config),
         site: args.site.clone(),
         store: config.get("store").to_owned(),
         runner: Arc::new(runner),
+        models,
         setup: Setup::new(&config)?,
         workers: !args.no_worker,
     };
+    // Port 0 is any that is free.
+    let address = server.listener.local_addr()?;
     progress::line(&format!("listening on http://{address}/ (Ctrl-C ends)"));
     server.run()
 }
@@ -277,7 +290,9 @@ pub(crate) fn work(args: &Worker, mut config: Config) -> Result<()> {
             }
             None => None,
         };
-        let config = setup.config(&state, &store, Arc::new(runner), None).await?;
+        let config = setup
+            .config(&state, &store, Arc::new(runner), Arc::new(NoModels), None)
+            .await?;
         geocrop_api::work(config, listener, stopped(stop)).await?;
         anyhow::Ok(())
     })
@@ -328,6 +343,7 @@ pub(crate) fn serve_files(
         site: Some(site),
         store: store.to_owned(),
         runner: Arc::new(NoJobs),
+        models: Arc::new(NoModels),
         setup: Setup {
             database: None,
             auth: AuthConfig::new(""),

@@ -125,6 +125,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> Result<()> {
         state: folders.state(),
         site: Some(folders.site()),
         store: config.get("store").to_owned(),
+        models: runner.models(),
         runner: Arc::new(runner),
         setup: api::Setup::new(&config)?,
         workers: true,

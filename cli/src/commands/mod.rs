@@ -1,6 +1,7 @@
 //! One thin file per command: settings in, a library called, the outcome shown.
 
 mod api;
+mod buffer;
 mod composite;
 mod data;
 mod demo;
@@ -13,6 +14,7 @@ mod reproduce;
 mod site;
 mod train;
 mod user;
+mod zonal;
 
 use anyhow::Result;
 
@@ -31,9 +33,11 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Precompute(Precompute::Run(args)) => precompute::run(&args, config),
         Command::Reproduce(args) => reproduce::run(&args, config),
         Command::Train(args) => train::run(&args),
-        Command::Predict(args) => predict::run(&args),
+        Command::Predict(args) => predict::run(&args, config),
         Command::Composite(args) => composite::run(&args),
         Command::Diff(args) => diff::run(&args, config),
+        Command::Buffer(args) => buffer::run(&args),
+        Command::ZonalStats(args) => zonal::run(&args, config),
         Command::Network(args) => network::run(&args, &config),
         Command::Site(Site::Build(args)) => site::build(&args, config),
         Command::Site(Site::Serve(args)) => site::serve(&args, config),

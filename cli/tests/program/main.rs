@@ -1,6 +1,7 @@
 //! The whole program, run as a user would run it.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests may
 
+mod ask;
 mod bad_input;
 mod diff;
 mod network;

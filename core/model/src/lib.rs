@@ -6,6 +6,7 @@
 //!   loads and evaluated over blocks of pixels.
 //! - [`trees`]: gradient boosted trees as XGBoost saves them, evaluated here without XGBoost.
 //! - [`dynamic_world`]: Dynamic World's network, from its published weights ([`tensor_bundle`]).
+//! - [`instances`]: what is asked of a model, and what it answers, as JSON.
 //!
 //! Nothing here reads or writes anything but a model file.
 //!
@@ -30,6 +31,7 @@
 
 pub mod dynamic_world;
 pub mod features;
+pub mod instances;
 pub mod legend;
 pub mod tensor_bundle;
 pub mod trees;

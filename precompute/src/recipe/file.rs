@@ -1,6 +1,7 @@
 //! The TOML form of a recipe, and the checks that turn it into a [`Recipe`].
 
 mod labels;
+mod remote;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use labels::NetworkTable;
+use remote::RemoteTable;
 
 use super::output::{ClassModel, Output, RampStep};
 use super::post::{self, PostTable};
@@ -125,6 +127,7 @@ struct ModelTable {
     name: String,
     #[serde(default = "production")]
     version: String,
+    remote: Option<RemoteTable>,
     values: Vec<u8>,
     #[serde(default = "half")]
     threshold: f32,
@@ -533,9 +536,14 @@ fn class_model(
         }
     }
     let model = model.into_inner();
+    let remote = model
+        .remote
+        .as_ref()
+        .map(|table| remote::remote(origin, table));
     Ok(ClassModel {
         model: model.name,
         version: model.version,
+        remote: remote.transpose()?,
         values: model.values,
         threshold: model.threshold,
         legend,

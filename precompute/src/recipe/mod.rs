@@ -20,7 +20,7 @@ use geocrop_source::Kind;
 use serde::Serialize;
 
 pub use error::RecipeError;
-pub use output::{ClassModel, INDEX_STEPS, LabelMap, Output, RampStep};
+pub use output::{ClassModel, INDEX_STEPS, LabelMap, Output, RampStep, RemoteModel};
 pub(crate) use output::{NODATA, index_code, picture_code};
 pub use period::{MonthDay, Period, Season};
 pub use post::{Connectivity, LARGEST_UNIT, MappingUnit, MaskPlace, Post, PostMask, WIDEST_WINDOW};

@@ -50,12 +50,27 @@ pub struct ClassModel {
     pub model: String,
     /// Version, or `production` for the one that serves.
     pub version: String,
+    /// The server that evaluates it, if it is not evaluated here.
+    pub remote: Option<RemoteModel>,
     /// Legend value of each of the model's classes, in the model's order.
     pub values: Vec<u8>,
     /// For a model with one output: from this probability on, the second class.
     pub threshold: f32,
     /// The classes of the map.
     pub legend: Legend,
+}
+
+/// A model on a server with TensorFlow Serving's REST interface.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoteModel {
+    /// `http://host:8501/v1/models/crops`, with `/versions/7` or `/labels/stable` behind it or not.
+    pub url: String,
+    /// Seconds that one answer may take.
+    pub timeout: f64,
+    /// Rows of a request.
+    pub rows: usize,
+    /// The environment variable with the token that the server wants, if it wants one.
+    pub token_env: Option<String>,
 }
 
 /// No data in maps of classes and indices, in confidence and in observations.

@@ -9,5 +9,8 @@ mod large;
 mod native;
 mod post;
 mod readers;
+mod remote;
 mod support;
+mod table;
 mod task;
+mod zonal;

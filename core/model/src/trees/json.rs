@@ -5,6 +5,11 @@ use std::borrow::Cow;
 
 /// The same text with `null` for every number that is not finite.
 pub(super) fn strict(text: &[u8]) -> Cow<'_, [u8]> {
+    with_null(text, &[b"NaN", b"Infinity", b"-NaN", b"-Infinity"])
+}
+
+/// The same text with `null` for every one of some words that begin with N, I or -, outside of texts.
+pub(crate) fn with_null<'t>(text: &'t [u8], words: &[&[u8]]) -> Cow<'t, [u8]> {
     let mut strict = Vec::new();
     let mut copied = 0;
     let mut at = 0;
@@ -14,7 +19,6 @@ pub(super) fn strict(text: &[u8]) -> Cow<'_, [u8]> {
             b'\\' if in_string => at += 1,
             b'"' => in_string = !in_string,
             b'N' | b'I' | b'-' if !in_string => {
-                let words = [&b"NaN"[..], b"Infinity", b"-NaN", b"-Infinity"];
                 if let Some(word) = words.iter().find(|word| text[at..].starts_with(word)) {
                     strict.extend_from_slice(&text[copied..at]);
                     strict.extend_from_slice(b"null");

@@ -17,7 +17,7 @@ mod blocked;
 mod document;
 mod error;
 mod forest;
-mod json;
+pub(crate) mod json;
 mod load;
 mod objective;
 mod quantized;

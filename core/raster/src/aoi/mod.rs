@@ -3,6 +3,7 @@
 //! GeoJSON (RFC 7946) is longitude and latitude on WGS 84. Edges are straight lines in degrees, so they are followed
 //! with intermediate points wherever an area is projected.
 
+pub mod buffer;
 mod coverage;
 mod error;
 mod parse;
