@@ -23,7 +23,7 @@ const CONNECTIONS: usize = 4096;
 /// How long a client may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(15);
 /// How long a client may take to fetch what was sent to it, before the system ends the connection.
-const UNREAD: Duration = Duration::from_secs(60);
+const UNREAD: Duration = Duration::from_mins(1);
 /// How long open requests have to come to their end at a stop.
 const GRACE: Duration = Duration::from_secs(20);
 /// The pause after the system has refused a connection, for want of files perhaps.

@@ -35,6 +35,7 @@ mod limits;
 mod models;
 mod objects;
 mod openapi;
+mod precomputed;
 mod problem;
 mod request;
 mod roles;

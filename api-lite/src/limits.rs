@@ -99,16 +99,16 @@ impl Tries {
 pub(crate) fn of_address(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(address) => address.to_string(),
-            None => {
-                let network = address.segments();
-                format!(
-                    "{:x}:{:x}:{:x}:{:x}::/64",
-                    network[0], network[1], network[2], network[3]
-                )
+        IpAddr::V6(address) => {
+            if let Some(address) = address.to_ipv4_mapped() {
+                return address.to_string();
             }
-        },
+            let network = address.segments();
+            format!(
+                "{:x}:{:x}:{:x}:{:x}::/64",
+                network[0], network[1], network[2], network[3]
+            )
+        }
     }
 }
 

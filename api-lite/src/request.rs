@@ -21,7 +21,7 @@ const BODY_LIMIT: usize = 16_384;
 /// sends makes the client see a broken connection, not the answer.
 const PATIENCE: usize = 32_000_000;
 /// How long a body may take to come.
-const BODY_TIME: Duration = Duration::from_secs(60);
+const BODY_TIME: Duration = Duration::from_mins(1);
 
 /// A JSON body of at most so many bytes.
 pub(crate) struct Json<T, const LIMIT: usize = BODY_LIMIT>(pub(crate) T);

@@ -26,6 +26,19 @@ pub struct Role {
     pub admin: bool,
 }
 
+impl Role {
+    /// Somebody who came to look.
+    fn recruiter() -> Self {
+        Self {
+            jobs: Some(5),
+            max_area_km2: 25.0,
+            priority: Priority::Low,
+            keep: 7 * DAY,
+            admin: false,
+        }
+    }
+}
+
 /// All roles by name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Roles(BTreeMap<Slug, Role>);
@@ -37,16 +50,7 @@ impl Default for Roles {
     fn default() -> Self {
         let slug = |name: &str| name.parse().expect("these are slugs");
         Self(BTreeMap::from([
-            (
-                slug("recruiter"),
-                Role {
-                    jobs: Some(5),
-                    max_area_km2: 25.0,
-                    priority: Priority::Low,
-                    keep: 7 * DAY,
-                    admin: false,
-                },
-            ),
+            (slug("recruiter"), Role::recruiter()),
             (
                 slug("admin"),
                 Role {
@@ -65,12 +69,7 @@ impl Default for Roles {
 impl Roles {
     /// The role of a name; made from `recruiter`'s values when it is not there.
     pub fn entry(&mut self, name: Slug) -> &mut Role {
-        let mut plain = Self::default().0;
-        self.0.entry(name).or_insert_with(|| {
-            plain
-                .remove(&"recruiter".parse().expect("it is a slug"))
-                .expect("it is one of the defaults")
-        })
+        self.0.entry(name).or_insert_with(Role::recruiter)
     }
 
     /// The role of a name.

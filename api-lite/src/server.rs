@@ -92,14 +92,11 @@ pub async fn work(
         draining.drain();
         stop.send_replace(true);
     };
-    let served = match listener {
-        Some(listener) => {
-            connections::serve(listener, routes::worker_router(state), stopping).await
-        }
-        None => {
-            stopping.await;
-            Ok(())
-        }
+    let served = if let Some(listener) = listener {
+        connections::serve(listener, routes::worker_router(state), stopping).await
+    } else {
+        stopping.await;
+        Ok(())
     };
     for keeper in keepers {
         keeper.abort();

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use geocrop_database::jobs::{Delivery, Fault, Recipient};
 use geocrop_database::{Claim, DbError, Ended, Run};
-use geocrop_raster::{Aoi, AoiError, AoiLimits};
 use geocrop_store::{StoreError, layout};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::objects::blocking;
+use crate::routes::parse_accepted;
 use crate::{ApiState, JobRequest, Progress, RunFailure, RunOutcome, deliver};
 
 /// How long a run is the worker's without a sign of life.
@@ -454,7 +454,7 @@ fn request(run: Run) -> Result<JobRequest, RunFailure> {
     };
     let aoi = run
         .aoi_geojson
-        .map(|text| accepted_aoi(&text))
+        .map(|text| parse_accepted(&text))
         .transpose()
         .map_err(|error| unusable(error.to_string()))?;
     let parameters = serde_json::from_str(&run.request)
@@ -468,14 +468,4 @@ fn request(run: Run) -> Result<JobRequest, RunFailure> {
         aoi,
         parameters,
     })
-}
-
-/// What was accepted once is accepted for good, whatever limits hold by now.
-fn accepted_aoi(text: &str) -> Result<Aoi, AoiError> {
-    let limits = AoiLimits {
-        max_bytes: usize::MAX,
-        max_vertices: usize::MAX,
-        max_area_km2: None,
-    };
-    Aoi::parse(text, "area", &limits)
 }

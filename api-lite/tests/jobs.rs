@@ -85,6 +85,32 @@ async fn a_dry_run_tells_what_it_would_take_and_makes_nothing() {
         .await
         .unwrap();
     problem(odd, 422, "invalid-request").await;
+    for (order, wrong) in [
+        (
+            json!({ "kind": "buffer", "aoi": field() }),
+            "missing field `metres`",
+        ),
+        (
+            json!({ "kind": "predict", "model": "m", "instances": [], "crs": "EPSG:32736" }),
+            "unexpected field `crs`",
+        ),
+        (
+            json!({ "recipe": "ndvi", "aoi": field() }),
+            "missing field `period`",
+        ),
+    ] {
+        let refused = server
+            .post("/v1/jobs", &token)
+            .json(&order)
+            .send()
+            .await
+            .unwrap();
+        let refused = problem(refused, 422, "invalid-request").await;
+        assert!(
+            refused["detail"].as_str().unwrap().contains(wrong),
+            "{refused}"
+        );
+    }
     let unknown = json!({ "kind": "poem", "period": "2024", "aoi": field() });
     let unknown = server
         .post("/v1/jobs", &token)

@@ -383,3 +383,95 @@ async fn a_store_that_is_no_folder_is_read_in_ranges_and_a_new_map_is_seen() {
     server.stop().await;
     folder.stop().await;
 }
+
+/// An area of a few hundred metres around a point.
+fn around([lon, lat]: [f64; 2]) -> Value {
+    let (a, b, c, d) = (lon - 2e-3, lat - 2e-3, lon + 2e-3, lat + 2e-3);
+    json!({ "type": "Polygon", "coordinates": [[[a, b], [c, b], [c, d], [a, d], [a, b]]] })
+}
+
+#[tokio::test]
+async fn a_job_that_published_maps_cover_is_answered_at_once_and_costs_nothing() {
+    let (place, server) = start().await;
+    let token = server.log_in("ann").await;
+    let (recipe, period) = LAYER.split_once('/').unwrap();
+    let order = |at: [f64; 2], fresh: bool| {
+        server
+            .post("/v1/jobs", &token)
+            .json(&json!({ "recipe": recipe, "period": period, "aoi": around(at), "fresh": fresh }))
+            .send()
+    };
+    let done = order(border(), false).await.unwrap();
+    assert_eq!(done.status(), StatusCode::CREATED);
+    let location = done.headers()["location"].to_str().unwrap().to_owned();
+    let done: Value = done.json().await.unwrap();
+    assert_eq!(
+        (&done["status"], &done["source"], &done["progress"]),
+        (&json!("successful"), &json!("precomputed"), &json!(100))
+    );
+    let kept: Value = server
+        .get(&location)
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(kept, done);
+    let fetch = async |name: &str| {
+        let file = server
+            .get(done["results"][name].as_str().unwrap())
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(file.status(), StatusCode::OK, "{name}");
+        file.bytes().await.unwrap()
+    };
+    let item: Value = serde_json::from_slice(&fetch("item").await).unwrap();
+    assert_eq!(
+        item["properties"]["geocrop:cut_from"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2,
+        "the border runs through the area"
+    );
+    assert_eq!(&fetch("map").await[..2], b"II");
+    assert_eq!(&fetch("tiles").await[..7], b"PMTiles");
+    let statistics: Value = serde_json::from_slice(&fetch("statistics").await).unwrap();
+    let same: Value = server
+        .client
+        .post(server.url("/v1/statistics"))
+        .json(&json!({ "recipe": recipe, "period": period, "aoi": around(border()) }))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(statistics, same);
+    let me: Value = server
+        .get("/v1/me")
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(me["quota"]["jobs"]["used"], 0);
+
+    // Half of it lies where nothing is published; and who wants it anew gets it anew.
+    let [west, south, _, north] = maps::equal_area().lonlat_bounds().unwrap();
+    let edge = [west, f64::midpoint(south, north)];
+    for waits in [order(edge, false).await, order(border(), true).await] {
+        let waits = waits.unwrap();
+        assert_eq!(waits.status(), StatusCode::ACCEPTED);
+        let waits: Value = waits.json().await.unwrap();
+        assert_eq!(waits["source"], "computed");
+    }
+    server.stop().await;
+    drop(place);
+}

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Missing;
 
 /// How long a server may take until it answers. A loaded machine with a cold disk needs most of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program on the path, or in one of the folders.
 pub(crate) fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {

@@ -28,19 +28,6 @@ pub(crate) struct Answer {
     pub(crate) items: Vec<ItemRef>,
 }
 
-/// The published items that together cover an area whole, if they do. Blocks: it may open maps and reads their pixels.
-#[allow(
-    dead_code,
-    reason = "jobs ask this before they take a place in the queue"
-)]
-pub(crate) fn covered_by(
-    layers: &Layers,
-    layer: &Layer,
-    aoi: &Aoi,
-) -> Result<Option<Vec<ItemRef>>, FileError> {
-    Ok(count(layers, layer, aoi)?.map(|answer| answer.items))
-}
-
 /// Counts the pixels of an area. `None` where the layer's maps do not cover it whole. Blocks.
 pub(crate) fn count(
     layers: &Layers,
@@ -51,10 +38,6 @@ pub(crate) fn count(
 }
 
 /// As [`count`], and writes the area as a COG, with nodata outside. `spec` has what the file says of itself. Blocks.
-#[allow(
-    dead_code,
-    reason = "jobs answer with this where nothing is left to compute"
-)]
 pub(crate) fn write(
     layers: &Layers,
     layer: &Layer,

@@ -34,7 +34,8 @@ use tower_http::cors::{Any, CorsLayer};
 use self::answers::Answers;
 use self::crew::Crew;
 use self::files::Files;
-use self::index::{Index, Layer};
+use self::index::Index;
+pub(crate) use self::index::Layer;
 use crate::ApiState;
 use crate::problem::Problem;
 

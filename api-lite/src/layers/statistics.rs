@@ -153,6 +153,11 @@ fn json(answer: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], answer).into_response()
 }
 
+/// The answer as a job's statistics file has it.
+pub(crate) fn json_of(layer: &Layer, answer: &Answer) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&document(layer, answer))
+}
+
 fn document(layer: &Layer, answer: &Answer) -> StatisticsDocument {
     let hectares = |pixels: u64| pixels as f64 * answer.pixel_area_m2 / 10_000.0;
     let counts = &answer.counts;

@@ -5,7 +5,6 @@ use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use geocrop_database::areas::AskedArea;
-use geocrop_raster::{Aoi, AoiLimits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -13,7 +12,7 @@ use utoipa::IntoParams;
 use crate::ApiState;
 use crate::problem::{Problem, ProblemDocument};
 use crate::request::Admin;
-use crate::routes::time;
+use crate::routes::{parse_accepted, time};
 
 /// Areas at most.
 const MOST: u32 = 10_000;
@@ -66,7 +65,7 @@ pub(crate) async fn asked(
     let features: Vec<Value> = tokio::task::spawn_blocking(move || {
         areas
             .into_iter()
-            .filter_map(|area| feature(area, bounds))
+            .filter_map(|area| feature(&area, bounds))
             .collect()
     })
     .await
@@ -80,13 +79,8 @@ pub(crate) async fn asked(
 }
 
 /// The area as a Feature, if it touches the box.
-fn feature(area: AskedArea, bounds: Option<[f64; 4]>) -> Option<Value> {
-    let unlimited = AoiLimits {
-        max_bytes: usize::MAX,
-        max_vertices: usize::MAX,
-        max_area_km2: None,
-    };
-    let aoi = Aoi::parse(&area.geojson, "area", &unlimited).ok()?;
+fn feature(area: &AskedArea, bounds: Option<[f64; 4]>) -> Option<Value> {
+    let aoi = parse_accepted(&area.geojson).ok()?;
     if let Some([west, south, east, north]) = bounds {
         let [w, s, e, n] = aoi.lonlat_bounds();
         if w > east || e < west || s > north || n < south {

@@ -15,6 +15,7 @@ use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 use chrono::{DateTime, SecondsFormat, Utc};
+use geocrop_raster::{Aoi, AoiError, AoiLimits};
 use geocrop_store::layout;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::trace::TraceLayer;
@@ -62,6 +63,16 @@ pub fn router(state: ApiState) -> Router {
         .layer(middleware::from_fn(headers::secure))
         .layer(TraceLayer::new_for_http())
         .with_state(state)
+}
+
+/// The area of a job. What was accepted once is accepted for good, whatever limits hold by now.
+pub(crate) fn parse_accepted(text: &str) -> Result<Aoi, AoiError> {
+    let limits = AoiLimits {
+        max_bytes: usize::MAX,
+        max_vertices: usize::MAX,
+        max_area_km2: None,
+    };
+    Aoi::parse(text, "area", &limits)
 }
 
 /// What a worker without the API answers.

@@ -94,7 +94,7 @@ impl Runner for TestRunner {
     }
 
     fn recipes(&self) -> Vec<RecipeInfo> {
-        ["ndvi", "endless", "cloudy", "flaky", "broken"]
+        ["ndvi", "endless", "cloudy", "flaky", "broken", "crops"]
             .map(|name| RecipeInfo {
                 name: name.parse().unwrap(),
                 fingerprint: name.to_owned(),

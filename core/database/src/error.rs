@@ -99,6 +99,10 @@ impl From<sqlx::Error> for DbError {
 }
 
 impl DbError {
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "map_err hands errors over by value"
+    )]
     pub(crate) fn corrupt(reason: impl ToString) -> Self {
         Self::Corrupt {
             reason: reason.to_string(),

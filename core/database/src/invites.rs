@@ -48,6 +48,8 @@ pub struct Invite {
     pub expires_at: DateTime<Utc>,
 }
 
+/// What an invite offers: the secret's hash, the role, the guests' tenant, the seats, and the guest of a single seat.
+type Offer = (String, String, Option<String>, i64, Option<String>);
 type InviteRow = (String, String, String, i64, i64, i64, i64);
 
 fn invite(row: InviteRow) -> Result<Invite, DbError> {
@@ -144,7 +146,7 @@ impl Database {
             return Ok(None);
         };
         let mut work = self.write(Scope::System).await?;
-        let row: Option<(String, String, Option<String>, i64, Option<String>)> = sqlx::query_as(
+        let row: Option<Offer> = sqlx::query_as(
             "SELECT secret_hash, role, guest_tenant, seats, guest_id FROM invites
              WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
         )

@@ -31,6 +31,6 @@ pub use jobs::{
     Claim, Ended, Estimate, Job, JobFilter, JobKind, JobStatus, MAX_ATTEMPTS, NewJob, Priority,
     Quota, Run, Submission, Submitted,
 };
-pub use secret::Secret;
+pub use secret::{Secret, new_id};
 pub use sessions::Session;
 pub use users::User;

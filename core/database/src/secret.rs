@@ -58,7 +58,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A random UUID (version 4), which is also a [`Slug`](geocrop_store::Slug).
-pub(crate) fn new_id() -> String {
+pub fn new_id() -> String {
     let mut bytes: [u8; 16] = rand::random();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;

@@ -74,7 +74,7 @@ fn a_tenants_role_sees_and_changes_nothing_of_another() {
         for (tenant, user, n) in [("one", "ann", 1), ("two", "bob", 2)] {
             let user = contract::user(&db, tenant, user).await;
             contract::submit(&db, &user, &contract::new_job(n)).await;
-            db.begin_session(&user, Duration::from_secs(60))
+            db.begin_session(&user, Duration::from_mins(1))
                 .await
                 .unwrap();
             db.create_api_key(&user, "key", None).await.unwrap();

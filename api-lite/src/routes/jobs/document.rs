@@ -162,7 +162,7 @@ async fn result_links(store: &Store, job: &Job) -> Result<BTreeMap<String, Strin
         let folder = layout::job_folder(&job.tenant, &job.id);
         for entry in blocking(store, move |store| store.list(&folder)).await? {
             let file = entry.key.rsplit('/').next().unwrap_or(&entry.key);
-            let name = file.rsplit_once('.').map_or(file, |(_, ending)| ending);
+            let name = file.rsplit_once('.').map_or(file, |(name, _)| name);
             link(name, &entry.key);
         }
         return Ok(links);

@@ -102,10 +102,10 @@ pub(crate) async fn list(
     let link = next.as_ref().map(|next| {
         let mut link = format!("</v1/jobs?limit={limit}&cursor={next}");
         if let Some(status) = filter.status {
-            link.push_str(&format!("&status={status}"));
+            link = format!("{link}&status={status}");
         }
         if let Some(kind) = filter.kind {
-            link.push_str(&format!("&kind={kind}"));
+            link = format!("{link}&kind={kind}");
         }
         link + ">; rel=\"next\""
     });

@@ -17,30 +17,116 @@ use crate::problem::{Problem, ProblemDocument};
 use crate::request::{Caller, Json};
 use crate::roles::aoi_limits;
 use crate::routes::accounts::{Limits, limits};
-use crate::{ApiState, RecipeInfo};
+use crate::{ApiState, RecipeInfo, precomputed};
 
 /// Bytes of an order. The outline may have 5 MB; the rest is for what is around it.
 const ORDER_LIMIT: usize = 6_000_000;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What to make, of where.
+/// What to make, of where. Each kind takes its own members; one that it does not take is refused.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
-    /// What sort of answer is wanted: `map` (by any recipe; if it is left out) or `ndvi`.
+    /// What sort of answer is wanted: `map` (by any recipe; if it is left out), `ndvi`, `buffer`, `zonal-stats` or
+    /// `predict`.
     #[schema(value_type = Option<String>, example = "map")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
-    /// A recipe's name, from `GET /v1/recipes`; for `ndvi` it may be left out.
+    /// For `map`, `ndvi` and `zonal-stats`: a recipe's name, from `GET /v1/recipes`; for `ndvi` it may be left out.
     #[schema(example = "ndvi")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recipe: Option<String>,
-    /// One of the recipe's periods.
+    /// With a recipe: one of its periods.
     #[schema(example = "2024")]
-    period: String,
-    /// The area of interest: a GeoJSON `Polygon` or `MultiPolygon` in longitude and latitude, bare or as one Feature.
-    #[schema(value_type = Object)]
-    aoi: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    period: Option<String>,
+    /// For `map` and `ndvi`: a GeoJSON `Polygon` or `MultiPolygon` in longitude and latitude, bare or as one Feature. For
+    /// `buffer`: any GeoJSON geometry, in the coordinates of `crs`.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aoi: Option<Value>,
+    /// For `map` and `ndvi`; `true`: make the map from imagery even where it is published already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fresh: Option<bool>,
+    /// For `buffer`: how far to grow, in metres; negative shrinks polygons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metres: Option<f64>,
+    /// For `buffer`: of the coordinates, such as `EPSG:32736`; x or longitude comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crs: Option<String>,
+    /// For `buffer`: segments to a quarter circle.
+    #[schema(minimum = 1, maximum = 100)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    segments: Option<u32>,
+    /// For `zonal-stats`: a GeoJSON FeatureCollection of polygons in longitude and latitude.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    features: Option<Value>,
+    /// For `predict`: a model's name, or name and version as `name/version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// For `predict`: rows, each a list of the model's features in its order or an object of them by name.
+    #[schema(value_type = Option<Vec<Object>>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instances: Option<Value>,
+}
+
+impl Order {
+    /// The members that are there, by name.
+    fn given(&self) -> [(&'static str, bool); 10] {
+        [
+            ("recipe", self.recipe.is_some()),
+            ("period", self.period.is_some()),
+            ("aoi", self.aoi.is_some()),
+            ("fresh", self.fresh.is_some()),
+            ("metres", self.metres.is_some()),
+            ("crs", self.crs.is_some()),
+            ("segments", self.segments.is_some()),
+            ("features", self.features.is_some()),
+            ("model", self.model.is_some()),
+            ("instances", self.instances.is_some()),
+        ]
+    }
+
+    /// The kind, if there is such a one and it takes and has what is given.
+    fn kind(&self) -> Result<JobKind, Problem> {
+        let kind = match self.kind.as_deref() {
+            None => JobKind::Map,
+            Some(text) => text.parse().map_err(|_| {
+                Problem::unprocessable(
+                    "unknown-kind",
+                    "No such kind of job",
+                    format!("There is no kind of job {text:?}."),
+                )
+                .hint(format!(
+                    "There are {}.",
+                    join(JobKind::ALL.iter().map(|kind| kind.as_str()))
+                ))
+            })?,
+        };
+        let (needed, allowed): (&[&str], &[&str]) = match kind {
+            JobKind::Map => (&["recipe", "period", "aoi"], &["fresh"]),
+            JobKind::Ndvi => (&["period", "aoi"], &["recipe", "fresh"]),
+            JobKind::Buffer => (&["aoi", "metres"], &["crs", "segments"]),
+            JobKind::ZonalStats => (&["recipe", "period", "features"], &[]),
+            JobKind::Predict => (&["model", "instances"], &[]),
+        };
+        for (name, there) in self.given() {
+            let wrong = if needed.contains(&name) && !there {
+                "missing field"
+            } else if there && !needed.contains(&name) && !allowed.contains(&name) {
+                "unexpected field"
+            } else {
+                continue;
+            };
+            return Err(Problem::unprocessable(
+                "invalid-request",
+                "The request is not what this address takes",
+                format!("{wrong} `{name}` for a job of kind {kind}"),
+            ));
+        }
+        Ok(kind)
+    }
 }
 
 /// How an order is meant.
@@ -59,8 +145,9 @@ pub(crate) struct Quote {
     /// What sort of answer it would be.
     #[schema(value_type = String)]
     kind: JobKind,
-    /// The area in square kilometres.
-    area_km2: f64,
+    /// The area in square kilometres, where there is one.
+    #[schema(required = true)]
+    area_km2: Option<f64>,
     /// Minutes of work and bytes of the result, as far as one can say.
     estimate: Estimate,
     /// What the account may do at this moment.
@@ -69,12 +156,15 @@ pub(crate) struct Quote {
 
 /// Submit a job
 ///
-/// Puts a job into the queue. Follow it at the address in `Location`. With an `Idempotency-Key` a request that is sent
+/// Where published maps cover the area, the answer is cut out of them at once and costs no quota. Else the job goes into the
+/// queue. Follow it at the address in `Location`. With an `Idempotency-Key` a request that is sent
 /// again, because its answer was lost, is the same job.
 #[utoipa::path(post, path = "/v1/jobs", tag = "Jobs", security(("token" = [])), request_body = Order,
     params(Mode, ("Idempotency-Key" = Option<String>, Header, description = "Your word for this request, up to 200 characters.")), responses(
     (status = 200, description = "With `dry_run`: what it would take. Or the job of the same request made before.",
         content((Quote = "application/json"), (JobDocument = "application/json"))),
+    (status = 201, description = "The job is done already, from published maps.", body = JobDocument,
+        headers(("Location" = String, description = "Address of the job."))),
     (status = 202, description = "The job waits for a worker.", body = JobDocument,
         headers(("Location" = String, description = "Address of the job."))),
     (status = 400, description = "The body is not valid JSON.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -100,11 +190,11 @@ pub(crate) async fn create(
         .hint("There is one parameter: dry_run=true.")
     })?;
     let idempotency = idempotency(&headers, &order)?;
-    let (new, area_km2) = checked(&state, &user, &order).await?;
+    let new = checked(&state, &user, &order).await?;
     if mode.dry_run {
         return Ok(axum::Json(Quote {
             kind: new.kind,
-            area_km2,
+            area_km2: new.area_km2,
             estimate: Estimate::new(new.estimate.seconds, new.estimate.bytes),
             quota: limits(&state, &user).await?,
         })
@@ -120,28 +210,34 @@ pub(crate) async fn create(
         .hint("Try again in a minute.")
         .retry_after(30));
     }
-    let submitted = state
-        .database()
-        .submit(&Submission {
-            user: &user,
-            job: &new,
-            limit: state.roles().of(&user)?.jobs,
-            idempotency: idempotency.as_ref(),
-        })
-        .await?;
+    let role = state.roles().of(&user)?;
+    let submission = Submission {
+        user: &user,
+        job: &new,
+        limit: role.jobs,
+        idempotency: idempotency.as_ref(),
+    };
+    if order.fresh != Some(true)
+        && let Some(answered) =
+            precomputed::answer(&state, &user, &new, &submission, role.keep).await?
+    {
+        return answer(&state, answered).await;
+    }
+    let submitted = state.database().submit(&submission).await?;
     state.work().notify_one();
-    Ok(answer(submitted))
+    answer(&state, submitted).await
 }
 
-fn answer(submitted: Submitted) -> Response {
+async fn answer(state: &ApiState, submitted: Submitted) -> Result<Response, Problem> {
     let status = match &submitted {
+        Submitted::New(job) if job.status.is_final() => StatusCode::CREATED,
         Submitted::New(_) => StatusCode::ACCEPTED,
         Submitted::Repeated(_) => StatusCode::OK,
     };
     let job = submitted.job();
     let location = address(&job.id);
-    let document = axum::Json(JobDocument::new(job));
-    (status, [(header::LOCATION, location)], document).into_response()
+    let document = axum::Json(JobDocument::whole(state, job).await?);
+    Ok((status, [(header::LOCATION, location)], document).into_response())
 }
 
 /// The caller's word for the request, if there is one.
@@ -170,66 +266,82 @@ fn idempotency(headers: &HeaderMap, order: &Order) -> Result<Option<IdempotencyK
 }
 
 /// The order as a job, if it can be done and the account may ask for it.
-async fn checked(state: &ApiState, user: &User, order: &Order) -> Result<(NewJob, f64), Problem> {
+async fn checked(state: &ApiState, user: &User, order: &Order) -> Result<NewJob, Problem> {
     let role = state.roles().of(user)?;
-    let kind = match order.kind.as_deref() {
-        None | Some("map") => JobKind::Map,
-        Some("ndvi") => JobKind::Ndvi,
-        Some(other) => {
-            return Err(Problem::unprocessable(
-                "unknown-kind",
-                "No such kind of job",
-                format!("There is no kind of job {other:?}."),
-            )
-            .hint("There are map and ndvi."));
-        }
+    let kind = order.kind()?;
+    let recipe = match (kind, &order.recipe, &order.period) {
+        (JobKind::Ndvi, None, Some(period)) => Some(("ndvi", period)),
+        (_, Some(recipe), Some(period)) => Some((recipe.as_str(), period)),
+        _ => None,
     };
-    let wanted = order
-        .recipe
-        .as_deref()
-        .or((kind == JobKind::Ndvi).then_some("ndvi"))
-        .ok_or_else(|| {
-            Problem::unprocessable(
-                "invalid-request",
-                "The request is not what this address takes",
-                "missing field `recipe`",
-            )
-        })?;
-    let (recipe, period) = choose(state.runner().recipes(), wanted, &order.period)?;
-    let area_limits = aoi_limits(role, Some(&recipe));
-    let text = order.aoi.to_string();
-    let runner = std::sync::Arc::clone(state.runner());
-    let priority = role.priority;
-    tokio::task::spawn_blocking(move || {
-        // An outline of many corners takes a while to check.
-        let aoi = Aoi::parse(&text, "area", &area_limits)?;
-        let area_km2 = aoi.area_km2();
-        let request = json!({ "recipe": recipe.name, "period": period });
-        let identity = json!([
-            kind,
-            recipe.name,
-            recipe.fingerprint,
-            period,
-            aoi.slug,
-            aoi.to_geojson_geometry()
-        ]);
-        let new = NewJob {
-            kind,
-            request: request.to_string(),
-            estimate: runner.estimate(&recipe.name, area_km2),
-            recipe: Some(recipe.name),
-            period: Some(period),
-            geometry: Some(aoi.to_geojson_geometry().to_string()),
-            aoi_geojson: Some(text),
-            area_km2: Some(area_km2),
-            priority,
-            content_key: ContentHash::of_bytes(identity.to_string().as_bytes()).to_string(),
-        };
-        Ok((new, area_km2))
-    })
-    .await
-    .map_err(|error| Problem::internal(&error))?
-    .map_err(|error| refuse(&error))
+    let recipe = match recipe {
+        Some((recipe, period)) => Some(choose(state.runner().recipes(), recipe, period)?),
+        None => None,
+    };
+    match (kind, recipe, &order.aoi) {
+        (JobKind::Map | JobKind::Ndvi, Some((recipe, period)), Some(aoi)) => {
+            let limits = aoi_limits(role, Some(&recipe));
+            let runner = std::sync::Arc::clone(state.runner());
+            let (text, priority) = (aoi.to_string(), role.priority);
+            // An outline of many corners takes a while to check.
+            tokio::task::spawn_blocking(move || {
+                let aoi = Aoi::parse(&text, "area", &limits)?;
+                let area_km2 = aoi.area_km2();
+                let identity = json!([
+                    kind,
+                    recipe.name,
+                    recipe.fingerprint,
+                    period,
+                    aoi.slug,
+                    aoi.to_geojson_geometry()
+                ]);
+                Ok(NewJob {
+                    kind,
+                    request: json!({ "recipe": recipe.name, "period": period }).to_string(),
+                    estimate: runner.estimate(&recipe.name, area_km2),
+                    recipe: Some(recipe.name),
+                    period: Some(period),
+                    geometry: Some(aoi.to_geojson_geometry().to_string()),
+                    aoi_geojson: Some(text),
+                    area_km2: Some(area_km2),
+                    priority,
+                    content_key: content_key(&identity),
+                })
+            })
+            .await
+            .map_err(|error| Problem::internal(&error))?
+            .map_err(|error| refuse(&error))
+        }
+        (_, recipe, _) => {
+            // Checked when it is run: what is wrong with it is told as the job's message.
+            let mut request =
+                serde_json::to_value(order).map_err(|error| Problem::internal(&error))?;
+            request["max_area_km2"] = role.max_area_km2.into();
+            let fingerprint = recipe
+                .as_ref()
+                .map(|(recipe, _)| recipe.fingerprint.clone());
+            let (recipe, period) = match recipe {
+                Some((recipe, period)) => (Some(recipe.name), Some(period)),
+                None => (None, None),
+            };
+            Ok(NewJob {
+                kind,
+                content_key: content_key(&json!([kind, fingerprint, request])),
+                request: request.to_string(),
+                recipe,
+                period,
+                aoi_geojson: None,
+                geometry: None,
+                area_km2: None,
+                priority: role.priority,
+                estimate: geocrop_database::Estimate::default(),
+            })
+        }
+    }
+}
+
+fn content_key(identity: &Value) -> String {
+    ContentHash::of_bytes(identity.to_string().as_bytes()).to_string()
 }
 
 /// The recipe and the period that an order names.

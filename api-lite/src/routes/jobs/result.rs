@@ -75,7 +75,7 @@ pub(crate) async fn file(
 
 /// What a signed address carries.
 #[derive(Deserialize)]
-pub(crate) struct Signature {
+pub(crate) struct Signed {
     /// Until when it is good, in seconds since 1970.
     expires: i64,
     /// The key that signed it.
@@ -100,7 +100,7 @@ pub(crate) struct Signature {
 pub(crate) async fn signed(
     State(state): State<ApiState>,
     path: Result<Path<(String, String, String)>, PathRejection>,
-    query: Result<Query<Signature>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Signed>, axum::extract::rejection::QueryRejection>,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let refused = || {
@@ -108,21 +108,15 @@ pub(crate) async fn signed(
             .hint("GET /v1/jobs/{id}/result with your token gives a new one.")
     };
     let Path((tenant, id, file)) = path.map_err(|_| refused())?;
-    let Query(signature) = query.map_err(|_| refused())?;
+    let Query(signed) = query.map_err(|_| refused())?;
     let (tenant, id): (Slug, Slug) = tenant
         .parse()
         .ok()
         .zip(id.parse().ok())
         .ok_or_else(refused)?;
-    let key = state
-        .tokens()
-        .keys()
-        .get(&signature.kid)
-        .ok_or_else(refused)?;
-    let text = signed_text(&tenant, &id, &file, signature.expires);
-    if signature.expires < Utc::now().timestamp()
-        || !key.signed(text.as_bytes(), &signature.signature)
-    {
+    let key = state.tokens().keys().get(&signed.kid).ok_or_else(refused)?;
+    let text = signed_text(&tenant, &id, &file, signed.expires);
+    if signed.expires < Utc::now().timestamp() || !key.signed(text.as_bytes(), &signed.signature) {
         return Err(refused());
     }
     serve(&state, &tenant, &id, &file, &request).await

@@ -1,5 +1,7 @@
 //! The API's jobs, run by the very same engine as precompute.
 
+mod others;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +11,7 @@ use anyhow::{Context as _, Result};
 use geocrop_api::{
     JobRequest, Progress as Report, RecipeInfo, RunFailure, RunOutcome, Runner, Stage,
 };
-use geocrop_database::Estimate;
+use geocrop_database::{Estimate, JobKind};
 use geocrop_precompute::{
     Engine, Outcome, Period, Progress, Rates, Recipe, RemoteError, Target, Task, TaskError, Work,
 };
@@ -17,6 +19,7 @@ use geocrop_raster::Aoi;
 use geocrop_source::{Kind, Source};
 use geocrop_store::{ContentHash, Slug};
 
+use self::others::TaskFailure;
 use crate::models::StoredModels;
 
 /// Runs jobs with the recipes and sources that it was given.
@@ -91,6 +94,19 @@ impl EngineRunner {
         })
     }
 
+    /// Makes a map; the key of its item.
+    fn map(&self, job: &JobRequest, progress: &Progress) -> Result<String, TaskFailure> {
+        let task = self.task(job).map_err(TaskFailure::Request)?;
+        match self.engine.run(&task, progress)? {
+            Outcome::Done(map) => Ok(map.item_key),
+            Outcome::Unchanged { item_key } => Ok(item_key),
+            // Only layers of large areas are put together from tiles; a job is one task.
+            Outcome::Incomplete { missing } => Err(TaskFailure::Ours(anyhow::anyhow!(
+                "{missing} tiles are missing"
+            ))),
+        }
+    }
+
     /// The sources that a recipe can be made from; ready labels come before scenes that must be classified first.
     fn suitable(&self, recipe: &Recipe) -> Vec<&Covered> {
         let kind = |s: &Covered| s.source.description().kind;
@@ -141,15 +157,9 @@ impl EngineRunner {
 
 impl Runner for EngineRunner {
     fn run(&self, job: &JobRequest, report: Report) -> Result<RunOutcome, RunFailure> {
-        let failure = |error: anyhow::Error, retryable, by_request| RunFailure {
-            message: crate::commands::reason(&error),
-            retryable,
-            by_request,
-        };
-        let task = self.task(job).map_err(|e| failure(e, false, true))?;
         let progress = Progress::new();
         let ended = AtomicBool::new(false);
-        let outcome = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !ended.load(Ordering::Relaxed) {
                     let now = progress.snapshot();
@@ -162,42 +172,15 @@ impl Runner for EngineRunner {
                     std::thread::sleep(Duration::from_millis(100));
                 }
             });
-            let outcome = self.engine.run(&task, &progress);
+            let outcome = match job.kind {
+                JobKind::Map | JobKind::Ndvi => self.map(job, &progress),
+                _ => self.other(job, &progress),
+            };
             ended.store(true, Ordering::Relaxed);
             outcome
-        });
-        match outcome {
-            Ok(Outcome::Done(map)) => Ok(RunOutcome {
-                result_key: map.item_key,
-            }),
-            Ok(Outcome::Unchanged { item_key }) => Ok(RunOutcome {
-                result_key: item_key,
-            }),
-            // Only layers of large areas are put together from tiles; a job is one task.
-            Ok(Outcome::Incomplete { missing }) => Err(RunFailure {
-                message: format!("{missing} tiles are missing"),
-                retryable: true,
-                by_request: false,
-            }),
-            Err(error) => {
-                // A source or a store may answer next time; a bad input will not.
-                let retryable = matches!(
-                    error,
-                    TaskError::Store(_)
-                        | TaskError::Scratch { .. }
-                        | TaskError::Remote(RemoteError::Away { .. })
-                );
-                // There is nothing to be seen there, or then: whoever asks again will hear the same.
-                let by_request = matches!(
-                    error,
-                    TaskError::NoSource { .. }
-                        | TaskError::NoScenes { .. }
-                        | TaskError::NoPixels { .. }
-                        | TaskError::NoClearObservation { .. }
-                );
-                Err(failure(error.into(), retryable, by_request))
-            }
-        }
+        })
+        .map(|result_key| RunOutcome { result_key })
+        .map_err(failure)
     }
 
     fn recipes(&self) -> Vec<RecipeInfo> {
@@ -238,5 +221,41 @@ impl Runner for EngineRunner {
             seconds: Some(cost.cpu_seconds / threads as f64),
             bytes: i64::try_from(cost.output_bytes).ok(),
         }
+    }
+}
+
+/// What the user reads, whether trying again may help, and whose fault it is.
+fn failure(failure: TaskFailure) -> RunFailure {
+    let (error, retryable, by_request) = match failure {
+        TaskFailure::Request(error) => (error, false, true),
+        TaskFailure::Ours(error) => (error, true, false),
+        TaskFailure::Task(error) => {
+            // A source or a store may answer next time; a bad input will not.
+            let retryable = matches!(
+                error,
+                TaskError::Store(_)
+                    | TaskError::Scratch { .. }
+                    | TaskError::Remote(RemoteError::Away { .. })
+            );
+            // There is nothing to be seen there, or then, or it cannot be read: whoever asks again will hear the same.
+            let by_request = matches!(
+                error,
+                TaskError::NoSource { .. }
+                    | TaskError::NoScenes { .. }
+                    | TaskError::NoPixels { .. }
+                    | TaskError::NoClearObservation { .. }
+                    | TaskError::NoModel { .. }
+                    | TaskError::Buffer(_)
+                    | TaskError::Zonal(_)
+                    | TaskError::Table(_)
+                    | TaskError::WrongExamples { .. }
+            );
+            (error.into(), retryable, by_request)
+        }
+    };
+    RunFailure {
+        message: crate::commands::reason(&error),
+        retryable,
+        by_request,
     }
 }
