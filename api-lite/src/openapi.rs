@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::layers::{documents, statistics, tiles};
 use crate::problem::ProblemDocument;
-use crate::routes::{accounts, areas, catalog, invites, jobs, models, ready, status};
+use crate::routes::{accounts, areas, catalog, invites, jobs, models, processes, ready, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -51,6 +51,15 @@ use crate::routes::{accounts, areas, catalog, invites, jobs, models, ready, stat
         status::status,
         catalog::health,
         ready::ready,
+        processes::landing,
+        processes::conformance,
+        processes::describe::list,
+        processes::describe::show,
+        processes::execute::execute,
+        processes::jobs::list,
+        processes::jobs::show,
+        processes::jobs::dismiss,
+        processes::jobs::results,
         areas::asked,
         documents::list,
         documents::show,
@@ -65,6 +74,7 @@ use crate::routes::{accounts, areas, catalog, invites, jobs, models, ready, stat
         (name = "Jobs", description = "Maps on demand."),
         (name = "Layers", description = "Published maps, as tiles and numbers. No account is needed."),
         (name = "Models", description = "Models that answer, in the form of TensorFlow Serving's REST interface."),
+        (name = "OGC API - Processes", description = "The same jobs for clients that speak the standard."),
         (name = "Service", description = "How the service is."),
     ),
 )]

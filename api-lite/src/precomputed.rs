@@ -9,8 +9,8 @@ use std::time::Duration;
 use geocrop_database::{NewJob, Submission, Submitted, User, new_id};
 use geocrop_raster::{Aoi, CogSpec, TILE_SIZE, TileResampling, TileSpec, write_pmtiles};
 use geocrop_store::publish::{Staged, publish};
-use geocrop_store::stac::Item;
-use geocrop_store::{ContentHash, Period, Slug, Store, layout};
+use geocrop_store::stac::{Asset, Item};
+use geocrop_store::{ContentHash, ContentType, Period, Slug, Store, layout};
 use serde_json::{Map, json};
 
 use crate::ApiState;
@@ -153,8 +153,13 @@ impl Cutting {
         let known = ["map", "tiles", "statistics"];
         let mut item = source.clone();
         item.assets.retain(|name, _| known.contains(&name.as_str()));
-        if item.assets.len() < known.len() {
-            return Ok(None);
+        for (name, content) in [
+            ("map", ContentType::Cog),
+            ("tiles", ContentType::PmTiles),
+            ("statistics", ContentType::Json),
+        ] {
+            let asset = item.assets.entry(name.to_owned());
+            asset.or_insert_with(|| Asset::new("", content));
         }
         for asset in item.assets.values_mut() {
             // Shapes, sizes and hashes are of the whole map.

@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 pub(crate) struct Problem {
     status: StatusCode,
     kind: &'static str,
+    /// Instead of our own name for the kind, that of a standard.
+    named: Option<String>,
     title: &'static str,
     detail: String,
     hint: Option<String>,
@@ -30,6 +32,7 @@ impl Problem {
         Self {
             status,
             kind,
+            named: None,
             title,
             detail: detail.into(),
             hint: None,
@@ -50,6 +53,14 @@ impl Problem {
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// With a standard's own name of the kind.
+    pub(crate) fn typed(self, name: String) -> Self {
+        Self {
+            named: Some(name),
+            ..self
+        }
     }
 
     pub(crate) fn is_not_found(&self) -> bool {
@@ -149,7 +160,10 @@ pub(crate) struct ProblemDocument {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut document = self.members;
-        document.insert("type".to_owned(), format!("/problems/{}", self.kind).into());
+        let kind = self
+            .named
+            .unwrap_or_else(|| format!("/problems/{}", self.kind));
+        document.insert("type".to_owned(), kind.into());
         document.insert("title".to_owned(), self.title.into());
         document.insert("status".to_owned(), self.status.as_u16().into());
         document.insert("detail".to_owned(), self.detail.into());

@@ -65,6 +65,6 @@ async fn every_described_address_is_there_and_takes_its_method() {
             assert!(!operation["summary"].as_str().unwrap().is_empty());
         }
     }
-    assert_eq!(operations, 39);
+    assert_eq!(operations, 48);
     server.stop().await;
 }

@@ -29,7 +29,7 @@ fn the_project_s_guide_tells_of_every_operation_and_answer() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let words: Vec<_> = path
-                .split(['/', '{', '}', '.'])
+                .split(|c: char| !c.is_ascii_alphanumeric())
                 .filter(|w| !w.is_empty())
                 .collect();
             let anchor = format!("id=\"{method}-{}\"", words.join("-"));

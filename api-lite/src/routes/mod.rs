@@ -6,6 +6,7 @@ pub(crate) mod catalog;
 pub(crate) mod invites;
 pub(crate) mod jobs;
 pub(crate) mod models;
+pub(crate) mod processes;
 pub(crate) mod ready;
 pub(crate) mod status;
 
@@ -56,6 +57,7 @@ pub fn router(state: ApiState) -> Router {
             get(jobs::result::signed),
         )
         .merge(models::routes())
+        .merge(processes::routes())
         .route("/store/{*key}", get(public_object).layer(any_origin()))
         .merge(layers::routes())
         .method_not_allowed_fallback(method_not_allowed)

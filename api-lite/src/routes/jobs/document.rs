@@ -135,6 +135,11 @@ impl JobDocument {
         }
     }
 
+    /// The addresses of its files by what they are.
+    pub(crate) fn results(&self) -> &BTreeMap<String, String> {
+        &self.results
+    }
+
     /// The job with the addresses of its files.
     pub(crate) async fn whole(state: &ApiState, job: Job) -> Result<Self, Problem> {
         let results = result_links(state.store(), &job).await?;

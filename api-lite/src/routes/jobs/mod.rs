@@ -76,12 +76,19 @@ pub(crate) async fn dismiss(
     Caller(user): Caller,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let before = find(&state, &user, id).await?;
+    let job = find(&state, &user, id).await?;
+    let job = cancel(&state, &user, &job).await?;
+    Ok(axum::Json(JobDocument::new(job)).into_response())
+}
+
+/// Cancels a job, and tells whoever works on it.
+pub(crate) async fn cancel(state: &ApiState, user: &User, job: &Job) -> Result<Job, Problem> {
+    let id = job.id.as_str();
     let job = state
         .database()
-        .dismiss(&user.tenant, before.id.as_str())
+        .dismiss(&user.tenant, id)
         .await?
-        .ok_or_else(|| no_job(before.id.as_str()))?;
+        .ok_or_else(|| no_job(id))?;
     if job.status != JobStatus::Dismissed {
         return Err(Problem::new(
             StatusCode::CONFLICT,
@@ -96,7 +103,7 @@ pub(crate) async fn dismiss(
     // A worker in this process looks at once whether its run is still wanted.
     state.running().look();
     state.changes().notify_waiters();
-    Ok(axum::Json(JobDocument::new(job)).into_response())
+    Ok(job)
 }
 
 /// A job of the caller's tenant. Another tenant's is not told from one that never was.

@@ -20,7 +20,7 @@ use crate::routes::accounts::{Limits, limits};
 use crate::{ApiState, RecipeInfo, precomputed};
 
 /// Bytes of an order. The outline may have 5 MB; the rest is for what is around it.
-const ORDER_LIMIT: usize = 6_000_000;
+pub(crate) const ORDER_LIMIT: usize = 6_000_000;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What to make, of where. Each kind takes its own members; one that it does not take is refused.
@@ -189,9 +189,8 @@ pub(crate) async fn create(
         )
         .hint("There is one parameter: dry_run=true.")
     })?;
-    let idempotency = idempotency(&headers, &order)?;
-    let new = checked(&state, &user, &order).await?;
     if mode.dry_run {
+        let new = checked(&state, &user, &order).await?;
         return Ok(axum::Json(Quote {
             kind: new.kind,
             area_km2: new.area_km2,
@@ -200,6 +199,19 @@ pub(crate) async fn create(
         })
         .into_response());
     }
+    let submitted = place(&state, &user, &headers, &order).await?;
+    answer(&state, submitted).await
+}
+
+/// Answers an order from published maps, or puts it into the queue.
+pub(crate) async fn place(
+    state: &ApiState,
+    user: &User,
+    headers: &HeaderMap,
+    order: &Order,
+) -> Result<Submitted, Problem> {
+    let idempotency = idempotency(headers, order)?;
+    let new = checked(state, user, order).await?;
     if state.is_draining() {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -210,22 +222,22 @@ pub(crate) async fn create(
         .hint("Try again in a minute.")
         .retry_after(30));
     }
-    let role = state.roles().of(&user)?;
+    let role = state.roles().of(user)?;
     let submission = Submission {
-        user: &user,
+        user,
         job: &new,
         limit: role.jobs,
         idempotency: idempotency.as_ref(),
     };
     if order.fresh != Some(true)
         && let Some(answered) =
-            precomputed::answer(&state, &user, &new, &submission, role.keep).await?
+            precomputed::answer(state, user, &new, &submission, role.keep).await?
     {
-        return answer(&state, answered).await;
+        return Ok(answered);
     }
     let submitted = state.database().submit(&submission).await?;
     state.work().notify_one();
-    answer(&state, submitted).await
+    Ok(submitted)
 }
 
 async fn answer(state: &ApiState, submitted: Submitted) -> Result<Response, Problem> {

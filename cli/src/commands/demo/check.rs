@@ -52,8 +52,11 @@ pub(crate) fn check(address: SocketAddr, login: &Login, area: &Aoi, period: Peri
 
     let token = visitor.log_in(login)?;
     passed("log in");
-    let job = visitor.submit(&token, area, period)?;
-    passed("submit a job for a part of the area");
+    let job = visitor.submit(&token, area, period, false)?;
+    visitor.follow(&token, &job)?;
+    passed("a part of the area is cut out of the published map at once");
+    let job = visitor.submit(&token, area, period, true)?;
+    passed("submit a job that makes the same part from imagery");
     visitor.follow(&token, &job)?;
     passed("the job is done, its map and statistics are there");
     progress::line(&format!("{seen} checks passed"));
@@ -180,7 +183,8 @@ impl Visitor {
     }
 
     /// Asks for the middle of an area: a box a quarter as wide and high.
-    fn submit(&self, token: &str, area: &Aoi, period: Period) -> Result<String> {
+    /// Asks for a map of the middle of an area, cut out of what is published or made afresh.
+    fn submit(&self, token: &str, area: &Aoi, period: Period, fresh: bool) -> Result<String> {
         let [west, south, east, north] = area.lonlat_bounds();
         let (x, y) = (f64::midpoint(west, east), f64::midpoint(south, north));
         let (dx, dy) = ((east - west) / 8.0, (north - south) / 8.0);
@@ -203,10 +207,12 @@ impl Visitor {
                 "recipe": "cropland-southeast-africa",
                 "period": period.to_string(),
                 "aoi": { "type": "Polygon", "coordinates": [ring] },
+                "fresh": fresh,
             }))
             .send()?;
+        let expected = if fresh { 202 } else { 201 };
         ensure!(
-            answer.status() == 202,
+            answer.status() == expected,
             "POST /v1/jobs answers {}: {}",
             answer.status(),
             answer.text()?
