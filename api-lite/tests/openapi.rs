@@ -41,6 +41,8 @@ async fn every_described_address_is_there_and_takes_its_method() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             operations += 1;
+            // Of most things any name will do: without a token nobody is told that there is no such one.
+            let path = path.replace("/ogc/processes/{id}", "/ogc/processes/map");
             let address = server.url(&path.replace(['{', '}'], ""));
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let status = server

@@ -25,7 +25,8 @@ async fn no_request_that_can_be_made_up_breaks_what_the_description_says() {
         );
         return;
     };
-    let place = Place::new().await;
+    let mut place = Place::new().await;
+    place.sound_models = true;
     let grid = maps::equal_area();
     let bounds = grid.lonlat_bounds().unwrap();
     maps::publish_map(&place.store(), "west", &grid, maps::rectangle(bounds));

@@ -218,7 +218,7 @@ pub(crate) async fn show(
     Ok(fresh(Json(LayerDocument::from(&*layer))))
 }
 
-/// Describe a layer's tiles
+/// Describe the tiles of a layer
 ///
 /// `TileJSON` 3.0.0 with absolute addresses of the tiles. `classes`, `hide`, `colormap` and `asset` in the query go into
 /// the tiles' addresses.

@@ -62,6 +62,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(layers::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(site::serve_site)
+        .layer(middleware::from_fn(models::allow))
         .layer(middleware::from_fn(headers::secure))
         .layer(TraceLayer::new_for_http())
         .with_state(state)

@@ -112,6 +112,8 @@ pub(crate) struct Place {
     folder: TempDir,
     /// Of the model that waits.
     pub(crate) gate: Arc<models::Gate>,
+    /// Whether the models that wait and fail are left out.
+    pub(crate) sound_models: bool,
     pub(crate) status: StatusConfig,
     pub(crate) auth: AuthConfig,
     pub(crate) worker: WorkerConfig,
@@ -133,6 +135,7 @@ impl Place {
         let place = Self {
             folder,
             gate: Arc::default(),
+            sound_models: false,
             status: StatusConfig::default(),
             auth,
             worker: WorkerConfig {
@@ -200,6 +203,7 @@ impl Place {
         let site = self.path("site");
         let models = Arc::new(models::TestModels {
             gate: Arc::clone(&self.gate),
+            sound: self.sound_models,
         });
         let shared = Arc::clone(&runner) as Arc<dyn Runner>;
         let (stop, stopped) = oneshot::channel::<()>();

@@ -27,6 +27,8 @@ impl Gate {
 
 pub(crate) struct TestModels {
     pub(crate) gate: Arc<Gate>,
+    /// Whether the models that wait and fail are left out.
+    pub(crate) sound: bool,
 }
 
 /// The project's own model.
@@ -81,7 +83,7 @@ impl ModelCatalog for TestModels {
             kind: "trees".into(),
             unavailable: (version == "away").then(|| "its weights were not pulled".into()),
         };
-        Ok(vec![
+        let mut models = vec![
             info("cropland", "1", &["production"]),
             info("cropland", "2", &[]),
             info("cropland", "away", &[]),
@@ -90,7 +92,9 @@ impl ModelCatalog for TestModels {
             info("image", "1", &[]),
             info("slow", "1", &[]),
             info("broken", "1", &[]),
-        ])
+        ];
+        models.retain(|model| !self.sound || !matches!(model.name.as_str(), "slow" | "broken"));
+        Ok(models)
     }
 
     fn load(&self, name: &str, _: &str) -> Result<Arc<dyn ServedModel>, ModelFailure> {

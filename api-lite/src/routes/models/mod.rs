@@ -10,8 +10,8 @@ use axum::Json;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use geocrop_model::instances::InstancesError;
@@ -45,25 +45,18 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/v1/models/{name}/labels/{label}/metadata",
             get(label_metadata),
         )
-        .route_layer(middleware::from_fn(verbs))
 }
 
-/// To the router `crops` and `crops:predict` are the same place; a client is told what each of them takes.
-async fn verbs(request: Request, next: Next) -> Response {
-    let last = request.uri().path().rsplit('/').next().unwrap_or_default();
+/// To the router `crops` and `crops:predict` are one place that takes both verbs. A client that asks in vain is told what the
+/// one takes that it asked for.
+pub(crate) async fn allow(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_model = path.starts_with("/v1/models/");
+    let last = path.rsplit('/').next().unwrap_or_default();
     let predicts = last.contains(':') || last.to_ascii_lowercase().contains("%3a");
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let allowed = if predicts { "POST" } else { "GET,HEAD" };
-    let mut response = if reads == predicts {
-        let method = request.method().clone();
-        super::method_not_allowed(method, request.uri().clone())
-            .await
-            .into_response()
-    } else {
-        next.run(request).await
-    };
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let allowed = HeaderValue::from_static(allowed);
+    let mut response = next.run(request).await;
+    if is_model && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = HeaderValue::from_static(if predicts { "POST" } else { "GET,HEAD" });
         response.headers_mut().insert(header::ALLOW, allowed);
     }
     response
