@@ -93,7 +93,10 @@ impl ModelCatalog for TestModels {
             info("slow", "1", &[]),
             info("broken", "1", &[]),
         ];
-        models.retain(|model| !self.sound || !matches!(model.name.as_str(), "slow" | "broken"));
+        models.retain(|model| {
+            !self.sound
+                || (!matches!(model.name.as_str(), "slow" | "broken") && model.version != "away")
+        });
         Ok(models)
     }
 

@@ -82,8 +82,10 @@ pub(super) async fn predict(
     ("version" = String, Path, description = "The version."),
 ), request_body = PredictRequest, responses(
     (status = 200, description = "The predictions.", body = PredictAnswer),
+    (status = 400, description = "The body is not valid JSON.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 404, description = "There is no such version.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 413, description = "The body is larger than 16 MB.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 422, description = "The model does not take these instances.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 503, description = "Too many requests wait, or the model is not on this machine.", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
@@ -105,8 +107,10 @@ pub(super) async fn predict_version(
     ("label" = String, Path, description = "`production`: the version that serves."),
 ), request_body = PredictRequest, responses(
     (status = 200, description = "The predictions.", body = PredictAnswer),
+    (status = 400, description = "The body is not valid JSON.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 401, description = "The token is missing, wrong or too old.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 404, description = "There is no such version.", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 413, description = "The body is larger than 16 MB.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 422, description = "The model does not take these instances.", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 503, description = "Too many requests wait, or the model is not on this machine.", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
