@@ -157,6 +157,23 @@ pub(crate) struct Setting {
     pub(crate) origin: Origin,
 }
 
+impl Setting {
+    /// The value as it may be shown: a password in an address is hidden.
+    pub(crate) fn shown(&self) -> String {
+        let Some((scheme, rest)) = self.value.split_once("://") else {
+            return self.value.clone();
+        };
+        // The last @ ends the login: a password may hold one.
+        match rest.rsplit_once('@') {
+            Some((login, host)) => match login.split_once(':') {
+                Some((user, _)) => format!("{scheme}://{user}:(hidden)@{host}"),
+                None => self.value.clone(),
+            },
+            None => self.value.clone(),
+        }
+    }
+}
+
 /// The settings in force.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -356,6 +373,22 @@ mod tests {
             let found = environment.iter().find(|(n, _)| *n == name);
             found.map(|(_, v)| (*v).to_owned())
         })
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        for (value, shown) in [
+            ("postgres://me:se@cret@db/x", "postgres://me:(hidden)@db/x"),
+            ("postgres://me@db/x", "postgres://me@db/x"),
+            ("s3://maps", "s3://maps"),
+            ("store", "store"),
+        ] {
+            let setting = Setting {
+                value: value.to_owned(),
+                origin: Origin::Default,
+            };
+            assert_eq!(setting.shown(), shown);
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Doctor, mut config: Config) -> Result<()> {
         let settings = config.all().map(|(k, s)| {
             (
                 k.to_owned(),
-                json!({ "value": s.value, "from": s.origin.to_string() }),
+                json!({ "value": s.shown(), "from": s.origin.to_string() }),
             )
         });
         let checks = findings.iter().map(
@@ -48,11 +48,8 @@ pub(crate) fn run(args: &Doctor, mut config: Config) -> Result<()> {
         progress::print(&format!("geocrop {}", env!("CARGO_PKG_VERSION")));
         progress::print("\nSettings");
         for (key, setting) in config.all() {
-            let value = if setting.value.is_empty() {
-                "-"
-            } else {
-                &setting.value
-            };
+            let shown = setting.shown();
+            let value = if shown.is_empty() { "-" } else { &shown };
             progress::print(&format!("  {key:21} {value:40} from {}", setting.origin));
         }
         progress::print("\nChecks");
