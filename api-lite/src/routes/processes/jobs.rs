@@ -99,7 +99,7 @@ pub(crate) struct Limit {
     limit: Option<u32>,
 }
 
-/// List the jobs
+/// List the jobs in the standard form
 ///
 /// The latest jobs of your tenant, the newest first.
 #[utoipa::path(get, path = "/ogc/jobs", tag = "OGC API - Processes", security(("token" = [])), params(Limit), responses(
@@ -141,7 +141,7 @@ pub(crate) async fn list(
     }))
 }
 
-/// Follow a job
+/// Follow a job in the standard form
 ///
 /// How the job stands.
 #[utoipa::path(get, path = "/ogc/jobs/{id}", tag = "OGC API - Processes", security(("token" = [])),
@@ -160,7 +160,7 @@ pub(crate) async fn show(
     Ok(axum::Json(StatusInfo::new(&job, &base(&state, &headers))))
 }
 
-/// Cancel a job
+/// Cancel a job in the standard form
 ///
 /// Takes a job out of the queue, or stops it.
 #[utoipa::path(delete, path = "/ogc/jobs/{id}", tag = "OGC API - Processes", security(("token" = [])),
