@@ -16,6 +16,7 @@ use serde_json::{Map, json};
 use crate::ApiState;
 use crate::layers::cut::{self, Answer};
 use crate::layers::{Layer, Layers, statistics};
+use crate::objects::blocking;
 use crate::problem::Problem;
 use crate::routes::parse_accepted;
 
@@ -36,6 +37,9 @@ pub(crate) async fn answer(
     let Some(layer) = published(state, recipe, period).await? else {
         return Ok(None);
     };
+    if let Some(job) = state.database().made_before(submission).await? {
+        return Ok(Some(Submitted::Repeated(job)));
+    }
     let id: Slug = new_id()
         .parse()
         .map_err(|error: geocrop_store::StoreError| Problem::internal(&error))?;
@@ -49,12 +53,18 @@ pub(crate) async fn answer(
     };
     let cut = state.layers().crew().run(move |_| cutting.run()).await?;
     match cut {
-        Ok(Some(result_key)) => Ok(Some(
-            state
+        Ok(Some(result_key)) => {
+            let noted = state
                 .database()
                 .record_answered(submission, id.as_str(), &result_key, keep)
-                .await?,
-        )),
+                .await;
+            if !matches!(noted, Ok(Submitted::New(_))) {
+                // Files that no job knows of are nobody's: the same request came twice at once, or it could not be noted.
+                let folder = layout::job_folder(&user.tenant, &id);
+                blocking(state.store(), move |store| store.delete_prefix(&folder)).await?;
+            }
+            Ok(Some(noted?))
+        }
         Ok(None) => Ok(None),
         Err(error) => {
             // What cannot be cut can be made.

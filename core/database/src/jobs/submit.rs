@@ -97,6 +97,20 @@ impl Database {
         Ok(Submitted::New(job))
     }
 
+    /// The job of the same request made before, if the request has a word of its own and was made.
+    ///
+    /// # Errors
+    /// [`DbError::OtherRequest`].
+    pub async fn made_before(&self, submission: &Submission<'_>) -> Result<Option<Job>, DbError> {
+        if submission.idempotency.is_none() {
+            return Ok(None);
+        }
+        let mut work = self.one(Scope::Tenant(&submission.user.tenant)).await?;
+        let job = repeated(&mut work, submission).await?;
+        work.commit().await?;
+        Ok(job)
+    }
+
     /// Notes a job that was answered from what was there: it is done, and costs nothing.
     ///
     /// # Errors
