@@ -41,7 +41,6 @@ mod request;
 mod roles;
 mod routes;
 mod runner;
-mod running;
 mod server;
 mod site;
 mod state;

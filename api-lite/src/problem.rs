@@ -124,6 +124,15 @@ impl Problem {
         .retry_after(5)
     }
 
+    /// A request that can be read and is not what the address takes.
+    pub(crate) fn invalid_request(detail: impl Into<String>) -> Self {
+        Self::unprocessable(
+            "invalid-request",
+            "The request is not what this address takes",
+            detail,
+        )
+    }
+
     /// A fault of ours: the log has the cause, the client does not.
     pub(crate) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(cause, "request failed");

@@ -57,11 +57,7 @@ impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<ApiState> for Json<T, 
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| match error.classify() {
-                Category::Data => Problem::unprocessable(
-                    "invalid-request",
-                    "The request is not what this address takes",
-                    error.to_string(),
-                ),
+                Category::Data => Problem::invalid_request(error.to_string()),
                 Category::Syntax | Category::Eof | Category::Io => Problem::new(
                     StatusCode::BAD_REQUEST,
                     "malformed-json",

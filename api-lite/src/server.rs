@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::auth::{PasswordError, TokenKeyError};
 use crate::{ApiConfig, ApiState, connections, routes, status, sweeper, worker};
@@ -39,33 +40,15 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let time_to_finish = config.worker.time_to_finish;
-    let state = ApiState::new(config)?;
-    let (stop, stopped) = watch::channel(false);
-    let workers = tokio::spawn(worker::work(state.clone(), stopped.clone()));
+    let mut process = Process::start(config)?;
+    let (state, stopped) = (process.state.clone(), process.stop.subscribe());
     let address = listener.local_addr().ok();
-    let keepers = [
-        tokio::spawn(worker::reconcile(state.clone(), stopped.clone())),
-        tokio::spawn(sweeper::sweep(state.clone(), stopped.clone())),
-        tokio::spawn(status::watch(state.clone(), address, stopped.clone())),
-    ];
-    let served = connections::serve(listener, routes::router(state.clone()), async move {
-        shutdown.await;
-        state.drain();
-        stop.send_replace(true);
-    })
-    .await;
-    for keeper in keepers {
-        keeper.abort();
-    }
-    if tokio::time::timeout(time_to_finish + GRACE, workers)
-        .await
-        .is_err()
-    {
-        tracing::warn!("a running job did not stop in time; it is tried again when its lease ends");
-    }
-    served?;
-    Ok(())
+    let watch = status::watch(state.clone(), address, stopped);
+    process.keepers.spawn(watch);
+    let stopping = process.stopping(shutdown);
+    let served = connections::serve(listener, routes::router(state), stopping).await;
+    process.end().await;
+    Ok(served?)
 }
 
 /// Works on the queue until `shutdown` is ready, without the API. With a listener, `/healthz`, `/readyz` and `/metrics`
@@ -78,35 +61,70 @@ pub async fn work(
     listener: Option<TcpListener>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let time_to_finish = config.worker.time_to_finish;
-    let state = ApiState::new(config)?;
-    let (stop, stopped) = watch::channel(false);
-    let workers = tokio::spawn(worker::work(state.clone(), stopped.clone()));
-    let keepers = [
-        tokio::spawn(worker::reconcile(state.clone(), stopped.clone())),
-        tokio::spawn(sweeper::sweep(state.clone(), stopped)),
-    ];
-    let draining = state.clone();
-    let stopping = async move {
-        shutdown.await;
-        draining.drain();
-        stop.send_replace(true);
-    };
+    let process = Process::start(config)?;
+    let stopping = process.stopping(shutdown);
     let served = if let Some(listener) = listener {
-        connections::serve(listener, routes::worker_router(state), stopping).await
+        let router = routes::worker_router(process.state.clone());
+        connections::serve(listener, router, stopping).await
     } else {
         stopping.await;
         Ok(())
     };
-    for keeper in keepers {
-        keeper.abort();
+    process.end().await;
+    Ok(served?)
+}
+
+/// What goes on beside the requests.
+struct Process {
+    state: ApiState,
+    stop: watch::Sender<bool>,
+    workers: JoinHandle<()>,
+    /// Tasks that may end at any moment.
+    keepers: JoinSet<()>,
+}
+
+impl Process {
+    fn start(config: ApiConfig) -> Result<Self, ServeError> {
+        let state = ApiState::new(config)?;
+        let stop = watch::Sender::new(false);
+        let workers = tokio::spawn(worker::work(state.clone(), stop.subscribe()));
+        let mut keepers = JoinSet::new();
+        keepers.spawn(worker::reconcile(state.clone(), stop.subscribe()));
+        keepers.spawn(sweeper::sweep(state.clone(), stop.subscribe()));
+        Ok(Self {
+            state,
+            stop,
+            workers,
+            keepers,
+        })
     }
-    if tokio::time::timeout(time_to_finish + GRACE, workers)
-        .await
-        .is_err()
-    {
-        tracing::warn!("a running job did not stop in time; it is tried again when its lease ends");
+
+    /// Ready when the stop was asked for; from then on no new job is taken.
+    fn stopping(
+        &self,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (state, stop) = (self.state.clone(), self.stop.clone());
+        async move {
+            shutdown.await;
+            state.drain();
+            stop.send_replace(true);
+        }
     }
-    served?;
-    Ok(())
+
+    /// Waits for the workers; everything else ends at once.
+    async fn end(mut self) {
+        // Also when the network failed, and nobody has asked to stop.
+        self.stop.send_replace(true);
+        self.keepers.abort_all();
+        let patience = self.state.worker_config().time_to_finish + GRACE;
+        if tokio::time::timeout(patience, &mut self.workers)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "a running job did not stop in time; it is tried again when its lease ends"
+            );
+        }
+    }
 }

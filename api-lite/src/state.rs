@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use geocrop_database::Database;
 use geocrop_store::Store;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::auth::{Passwords, Tokens};
 use crate::layers::Layers;
 use crate::limits::{Rate, Tries};
 use crate::models::{Batching, Shelf};
-use crate::running::Running;
 use crate::status::Board;
 use crate::worker::WorkerConfig;
 use crate::{ModelCatalog, Roles, Runner, ServeError, StatusConfig};
@@ -88,8 +87,8 @@ struct Shared {
     work: Notify,
     /// Wakes those who follow jobs when one has changed in this process.
     changes: Notify,
-    /// What the workers are at.
-    running: Running,
+    /// Grows when a job was dismissed: workers look at once whether their run is still wanted.
+    dismissals: watch::Sender<u64>,
     /// Whether the server is being stopped.
     draining: AtomicBool,
     /// How the parts stand.
@@ -118,7 +117,7 @@ impl ApiState {
             config,
             work: Notify::new(),
             changes: Notify::new(),
-            running: Running::default(),
+            dismissals: watch::Sender::new(0),
             draining: AtomicBool::new(false),
             board: Board::default(),
             models,
@@ -199,8 +198,15 @@ impl ApiState {
         &self.0.changes
     }
 
-    pub(crate) fn running(&self) -> &Running {
-        &self.0.running
+    /// Tells the workers of this process that a job was dismissed.
+    pub(crate) fn job_was_dismissed(&self) {
+        self.0.dismissals.send_modify(|count| *count += 1);
+        self.0.changes.notify_waiters();
+    }
+
+    /// Changes with each dismissal; none is missed between two looks.
+    pub(crate) fn dismissals(&self) -> watch::Receiver<u64> {
+        self.0.dismissals.subscribe()
     }
 
     /// From now on no new jobs.

@@ -352,6 +352,7 @@ async fn attend(
 ) -> Result<Result<RunOutcome, Stopped>, DbError> {
     let stop = Arc::new(AtomicBool::new(false));
     let news = Arc::new(Mutex::new(News::default()));
+    let mut dismissals = state.dismissals();
     let mut ended = start(state, &claim.run, &stop, &news);
     let mut written = News::default();
     let mut last_sign = Instant::now();
@@ -372,7 +373,7 @@ async fn attend(
                     })),
                 });
             }
-            () = state.running().asked_to_look() => look = true,
+            Ok(()) = dismissals.changed() => look = true,
             _ = ticks.tick() => {}
         }
         if out_of_time.is_none() && is_stopped(stopped) {

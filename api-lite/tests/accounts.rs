@@ -25,12 +25,7 @@ async fn send(server: &Server, path: &str, body: &Value) -> Response {
 }
 
 async fn me(server: &Server, token: &str) -> Response {
-    server
-        .get("/v1/me")
-        .bearer_auth(token)
-        .send()
-        .await
-        .unwrap()
+    server.read("/v1/me", token).await
 }
 
 fn text(value: &Value) -> &str {
@@ -147,15 +142,7 @@ async fn a_key_works_for_scripts_until_it_is_taken_back() {
     assert_eq!(account["username"], "ann");
     server.ordered(key, "ndvi").await;
 
-    let listed: Value = server
-        .get("/v1/keys")
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let listed: Value = server.json("/v1/keys", &token).await;
     assert_eq!(listed["keys"][0]["name"], "nightly");
     assert!(listed["keys"][0].get("key").is_none(), "shown once");
     let take_back = |token: String| {
@@ -215,32 +202,15 @@ async fn a_link_lets_a_recruiter_in_without_signing_up() {
     assert_ne!(account["tenant"], "one");
     let id = server.ordered(guest, "ndvi").await;
     server.until(guest, &id, "successful").await;
-    let elsewhere = server
-        .get(&format!("/v1/jobs/{id}"))
-        .bearer_auth(&ann)
-        .send()
-        .await
-        .unwrap();
+    let elsewhere = server.read(&format!("/v1/jobs/{id}"), &ann).await;
     problem(elsewhere, 404, "not-found").await;
 
-    let listed: Value = server
-        .get("/v1/invites")
-        .bearer_auth(&root)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let listed: Value = server.json("/v1/invites", &root).await;
     assert_eq!(listed["invites"][0]["used"], 1);
     assert!(listed["invites"][0].get("invite").is_none(), "shown once");
     let taken = server
-        .client
-        .delete(server.url(&format!("/v1/invites/{}", text(&made["id"]))))
-        .bearer_auth(&root)
-        .send()
-        .await
-        .unwrap();
+        .delete(&format!("/v1/invites/{}", text(&made["id"])), &root)
+        .await;
     assert_eq!(taken.status(), StatusCode::NO_CONTENT);
     let late = send(
         &server,

@@ -38,14 +38,8 @@ async fn a_right_password_gives_a_token_and_a_wrong_one_says_no_more_than_an_unk
     assert_eq!(answer["role"], "recruiter");
 
     let me: Value = server
-        .get("/v1/me")
-        .bearer_auth(answer["access_token"].as_str().unwrap())
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+        .json("/v1/me", answer["access_token"].as_str().unwrap())
+        .await;
     assert_eq!(
         me,
         json!({
@@ -74,12 +68,7 @@ async fn a_right_password_gives_a_token_and_a_wrong_one_says_no_more_than_an_unk
 }
 
 async fn assert_refused(server: &Server, what: &str, token: &str) {
-    let response = server
-        .get("/v1/me")
-        .bearer_auth(token)
-        .send()
-        .await
-        .unwrap();
+    let response = server.read("/v1/me", token).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{what}");
     problem(response, 401, "unauthorized").await;
 }
@@ -163,12 +152,7 @@ async fn tokens_signed_with_the_right_key_are_refused_for_what_they_say() {
         "sub": payload["sub"], "sid": payload["sid"], "iss": "geocrop", "aud": "geocrop-api", "iat": now, "exp": now + 60
     });
     let token = sign(&good);
-    let accepted = server
-        .get("/v1/me")
-        .bearer_auth(token)
-        .send()
-        .await
-        .unwrap();
+    let accepted = server.read("/v1/me", &token).await;
     assert_eq!(
         accepted.status(),
         StatusCode::OK,
@@ -281,15 +265,7 @@ async fn a_drawn_area_becomes_a_job_and_its_result_can_be_read_in_ranges() {
     assert_eq!(beyond.headers()["content-range"], "bytes */256");
     problem(beyond, 416, "range-not-satisfiable").await;
 
-    let listed: Value = server
-        .get("/v1/jobs")
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let listed: Value = server.json("/v1/jobs", &token).await;
     assert_eq!(listed["jobs"][0]["id"], id);
 
     for file in [
@@ -299,7 +275,7 @@ async fn a_drawn_area_becomes_a_job_and_its_result_can_be_read_in_ranges() {
         "my-field.tif%231",
     ] {
         let path = format!("/v1/jobs/{id}/results/{file}");
-        let response = server.get(&path).bearer_auth(&token).send().await.unwrap();
+        let response = server.read(&path, &token).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{file}");
     }
     problem(
@@ -364,15 +340,7 @@ async fn another_tenants_job_does_not_exist_and_a_colleagues_does() {
             .unwrap();
         problem(response, 404, "not-found").await;
     }
-    let listed: Value = server
-        .get("/v1/jobs")
-        .bearer_auth(&bob)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let listed: Value = server.json("/v1/jobs", &bob).await;
     assert_eq!(listed, json!({ "jobs": [], "next": null }));
     assert_eq!(
         server.job(&server.log_in("root").await, &id).await["status"],
@@ -558,19 +526,9 @@ async fn unknown_addresses_and_methods_are_problems() {
     )
     .await;
     let token = server.log_in("ann").await;
-    let missing = server
-        .get("/v1/jobs/none")
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+    let missing = server.read("/v1/jobs/none", &token).await;
     problem(missing, 404, "not-found").await;
-    let odd = server
-        .get("/v1/jobs/%ff")
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+    let odd = server.read("/v1/jobs/%ff", &token).await;
     problem(odd, 404, "not-found").await;
     server.stop().await;
 }

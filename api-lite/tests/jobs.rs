@@ -68,15 +68,7 @@ async fn a_dry_run_tells_what_it_would_take_and_makes_nothing() {
     assert_eq!(quote["kind"], "ndvi");
     assert!((1.1..1.3).contains(&quote["area_km2"].as_f64().unwrap()));
     assert_eq!(quote["quota"]["jobs"]["left"], 5);
-    let me: Value = server
-        .get("/v1/me")
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let me: Value = server.json("/v1/me", &token).await;
     assert_eq!(me["quota"]["jobs"]["used"], 0);
     let odd = server
         .post("/v1/jobs?dryrun=1", &token)
@@ -133,7 +125,7 @@ async fn jobs_come_in_pages_that_link_to_the_next() {
     let mut path = "/v1/jobs?limit=2".to_owned();
     let mut seen = Vec::new();
     loop {
-        let page = server.get(&path).bearer_auth(&token).send().await.unwrap();
+        let page = server.read(&path, &token).await;
         let link = page.headers().get("link").cloned();
         let page: Value = page.json().await.unwrap();
         for job in page["jobs"].as_array().unwrap() {
@@ -158,12 +150,7 @@ async fn jobs_come_in_pages_that_link_to_the_next() {
         "status=lost",
         "colour=red",
     ] {
-        let response = server
-            .get(&format!("/v1/jobs?{wrong}"))
-            .bearer_auth(&token)
-            .send()
-            .await
-            .unwrap();
+        let response = server.read(&format!("/v1/jobs?{wrong}"), &token).await;
         problem(response, 422, "invalid-request").await;
     }
     server.stop().await;
@@ -176,23 +163,12 @@ async fn progress_comes_as_events_and_goes_on_where_it_was_left() {
     let token = server.log_in("ann").await;
     let id = server.ordered(&token, "endless").await;
     server.until(&token, &id, "running").await;
-    let mut events = server
-        .get(&format!("/v1/jobs/{id}/events"))
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+    let mut events = server.read(&format!("/v1/jobs/{id}/events"), &token).await;
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let first = events.chunk().await.unwrap().unwrap();
     let first = String::from_utf8(first.to_vec()).unwrap();
     assert!(first.contains("event: job"), "{first}");
-    server
-        .client
-        .delete(server.url(&format!("/v1/jobs/{id}")))
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+    server.delete(&format!("/v1/jobs/{id}"), &token).await;
     let rest = tokio::time::timeout(Duration::from_secs(20), events.text())
         .await
         .expect("the stream ends with the job")
@@ -217,12 +193,7 @@ async fn progress_comes_as_events_and_goes_on_where_it_was_left() {
         .unwrap();
     assert_eq!(again.matches("event: job").count(), 1);
     let other = server.log_in("bob").await;
-    let refused = server
-        .get(&format!("/v1/jobs/{id}/events"))
-        .bearer_auth(other)
-        .send()
-        .await
-        .unwrap();
+    let refused = server.read(&format!("/v1/jobs/{id}/events"), &other).await;
     problem(refused, 404, "not-found").await;
     server.stop().await;
 }
@@ -235,7 +206,7 @@ async fn a_job_that_has_not_changed_is_not_sent_again() {
     let id = server.ordered(&token, "ndvi").await;
     server.until(&token, &id, "successful").await;
     let path = format!("/v1/jobs/{id}");
-    let whole = server.get(&path).bearer_auth(&token).send().await.unwrap();
+    let whole = server.read(&path, &token).await;
     let known = server
         .get(&path)
         .header("if-none-match", whole.headers()["etag"].clone())
@@ -268,17 +239,11 @@ async fn two_tenants_that_ask_for_the_same_share_the_run_and_each_have_the_resul
         let job: Value = job.json().await.unwrap();
         ids.push(job["id"].as_str().unwrap().to_owned());
     }
-    server
-        .client
-        .delete(server.url(&format!("/v1/jobs/{busy}")))
-        .bearer_auth(&ann)
-        .send()
-        .await
-        .unwrap();
+    server.delete(&format!("/v1/jobs/{busy}"), &ann).await;
     for (token, id) in [&ann, &bob].into_iter().zip(&ids) {
         let done = server.until(token, id, "successful").await;
         let map = done["results"]["map"].as_str().unwrap();
-        let map = server.get(map).bearer_auth(token).send().await.unwrap();
+        let map = server.read(map, token).await;
         assert_eq!(map.status(), StatusCode::OK);
     }
     assert_eq!(
@@ -287,11 +252,8 @@ async fn two_tenants_that_ask_for_the_same_share_the_run_and_each_have_the_resul
         "the busy one and one for both"
     );
     let stolen = server
-        .get(&format!("/v1/jobs/{}/results/my-field.tif", ids[0]))
-        .bearer_auth(&bob)
-        .send()
-        .await
-        .unwrap();
+        .read(&format!("/v1/jobs/{}/results/my-field.tif", ids[0]), &bob)
+        .await;
     problem(stolen, 404, "not-found").await;
     server.stop().await;
 }
@@ -303,11 +265,11 @@ async fn a_result_opens_by_a_signed_address_and_by_no_other() {
     let token = server.log_in("ann").await;
     let id = server.ordered(&token, "ndvi").await;
     let early = server
-        .get(&format!("/v1/jobs/{id}/result"))
-        .bearer_auth(server.log_in("bob").await)
-        .send()
-        .await
-        .unwrap();
+        .read(
+            &format!("/v1/jobs/{id}/result"),
+            &server.log_in("bob").await,
+        )
+        .await;
     problem(early, 404, "not-found").await;
     server.until(&token, &id, "successful").await;
     let client = reqwest::Client::builder()
@@ -357,12 +319,7 @@ async fn a_result_goes_when_its_time_is_over_and_the_job_stays() {
     assert_eq!(job["status"], "successful");
     assert!(job.get("results").is_none());
     assert!(place.store().list("jobs").unwrap().is_empty());
-    let gone = server
-        .get(&format!("/v1/jobs/{id}/result"))
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+    let gone = server.read(&format!("/v1/jobs/{id}/result"), &token).await;
     let gone = problem(gone, 404, "not-found").await;
     assert!(gone["hint"].as_str().unwrap().contains("expired"), "{gone}");
     server.stop().await;

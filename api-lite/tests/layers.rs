@@ -409,23 +409,12 @@ async fn a_job_that_published_maps_cover_is_answered_at_once_and_costs_nothing()
         (&done["status"], &done["source"], &done["progress"]),
         (&json!("successful"), &json!("precomputed"), &json!(100))
     );
-    let kept: Value = server
-        .get(&location)
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let kept: Value = server.json(&location, &token).await;
     assert_eq!(kept, done);
     let fetch = async |name: &str| {
         let file = server
-            .get(done["results"][name].as_str().unwrap())
-            .bearer_auth(&token)
-            .send()
-            .await
-            .unwrap();
+            .read(done["results"][name].as_str().unwrap(), &token)
+            .await;
         assert_eq!(file.status(), StatusCode::OK, "{name}");
         file.bytes().await.unwrap()
     };
@@ -452,16 +441,34 @@ async fn a_job_that_published_maps_cover_is_answered_at_once_and_costs_nothing()
         .await
         .unwrap();
     assert_eq!(statistics, same);
-    let me: Value = server
-        .get("/v1/me")
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let me: Value = server.json("/v1/me", &token).await;
     assert_eq!(me["quota"]["jobs"]["used"], 0);
+
+    // Sent again, it is the same job, and no files are left that no job knows of.
+    let again = || {
+        server
+            .post("/v1/jobs", &token)
+            .header("idempotency-key", "border")
+            .json(&json!({ "recipe": recipe, "period": period, "aoi": around(border()) }))
+            .send()
+    };
+    let (one, other) = tokio::join!(again(), again());
+    let mut ids = Vec::new();
+    for answer in [one, other, again().await] {
+        let job: Value = answer.unwrap().json().await.unwrap();
+        ids.push(job["id"].as_str().unwrap().to_owned());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let mut folders: Vec<String> = place
+        .store()
+        .list("jobs/one")
+        .unwrap()
+        .iter()
+        .map(|entry| entry.key.split('/').nth(2).unwrap().to_owned())
+        .collect();
+    folders.dedup();
+    assert_eq!(folders.len(), 2, "one for each of the two jobs");
 
     // Half of it lies where nothing is published; and who wants it anew gets it anew.
     let [west, south, _, north] = maps::equal_area().lonlat_bounds().unwrap();

@@ -148,13 +148,7 @@ async fn what_goes_wrong_has_the_standards_own_names() {
     let id = server.ordered(&token, "endless").await;
     let early = ask(&format!("/ogc/jobs/{id}/results")).await.unwrap();
     assert_eq!(kind(early, 404).await, "result-not-ready");
-    let dismissed = server
-        .client
-        .delete(server.url(&format!("/ogc/jobs/{id}")))
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+    let dismissed = server.delete(&format!("/ogc/jobs/{id}"), &token).await;
     assert_eq!(dismissed.status(), StatusCode::OK);
     let dismissed: Value = dismissed.json().await.unwrap();
     assert_eq!(dismissed["status"], "dismissed");

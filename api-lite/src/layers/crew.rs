@@ -77,6 +77,7 @@ fn busy() -> Problem {
         format!("{QUEUE} requests wait to be drawn already."),
     )
     .hint("Try again in a few seconds, or read the map's PMTiles, which need no drawing.")
+    .retry_after(2)
 }
 
 fn work(waiting: &Mutex<Receiver<Work>>) {

@@ -114,9 +114,7 @@ pub(crate) async fn token(
             })?;
             Grant::new(&state, session)
         }
-        _ => Err(Problem::unprocessable(
-            "invalid-request",
-            "The request is not what this address takes",
+        _ => Err(Problem::invalid_request(
             "expected `username` and `password`, or `refresh_token` alone",
         )),
     }

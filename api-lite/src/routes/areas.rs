@@ -45,12 +45,8 @@ pub(crate) async fn asked(
     query: Result<Query<Where>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let invalid = |detail: String| {
-        Problem::unprocessable(
-            "invalid-request",
-            "The request is not what this address takes",
-            detail,
-        )
-        .hint("There are bbox (west,south,east,north in degrees) and limit (1 to 10000).")
+        Problem::invalid_request(detail)
+            .hint("There are bbox (west,south,east,north in degrees) and limit (1 to 10000).")
     };
     let Query(query) = query.map_err(|error| invalid(error.body_text()))?;
     let limit = query.limit.unwrap_or(1000);

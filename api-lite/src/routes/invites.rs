@@ -366,20 +366,16 @@ fn ranged(name: &str, value: Option<u32>, default: u32, most: u32) -> Result<u32
     if (1..=most).contains(&value) {
         return Ok(value);
     }
-    Err(Problem::unprocessable(
-        "invalid-request",
-        "The request is not what this address takes",
-        format!("{name} is {value}; expected 1 to {most}"),
-    ))
+    Err(Problem::invalid_request(format!(
+        "{name} is {value}; expected 1 to {most}"
+    )))
 }
 
 fn short(name: &str, text: &str) -> Result<(), Problem> {
     if text.chars().count() <= 200 {
         return Ok(());
     }
-    Err(Problem::unprocessable(
-        "invalid-request",
-        "The request is not what this address takes",
-        format!("{name} has more than 200 characters"),
-    ))
+    Err(Problem::invalid_request(format!(
+        "{name} has more than 200 characters"
+    )))
 }

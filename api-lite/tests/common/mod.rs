@@ -308,6 +308,21 @@ impl Server {
             .unwrap()
     }
 
+    /// What an address answers to somebody.
+    pub(crate) async fn read(&self, path: &str, token: &str) -> Response {
+        self.get(path).bearer_auth(token).send().await.unwrap()
+    }
+
+    /// The same as JSON.
+    pub(crate) async fn json(&self, path: &str, token: &str) -> Value {
+        self.read(path, token).await.json().await.unwrap()
+    }
+
+    pub(crate) async fn delete(&self, path: &str, token: &str) -> Response {
+        let request = self.client.delete(self.url(path)).bearer_auth(token);
+        request.send().await.unwrap()
+    }
+
     pub(crate) fn post(&self, path: &str, token: &str) -> RequestBuilder {
         self.client.post(self.url(path)).bearer_auth(token)
     }

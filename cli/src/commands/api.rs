@@ -67,7 +67,12 @@ impl Setup {
             auth,
             roles: roles(config)?,
             worker: WorkerConfig {
-                name: "api".to_owned(),
+                // With others on the same database each needs a name of its own; alone, what was interrupted by the last
+                // stop is taken back at once.
+                name: match config.optional("database.url") {
+                    Some(_) => process_name(),
+                    None => "api".to_owned(),
+                },
                 runs_at_once: config.number("worker.jobs_at_once", 0, 256)? as usize,
                 time_to_finish: Duration::from_secs(
                     config.number("worker.seconds_to_finish", 0, 86_400)?.into(),
@@ -271,10 +276,7 @@ pub(crate) fn work(args: &Worker, mut config: Config) -> Result<()> {
     let runner = engine_runner(&config, &args.source)?;
     let listener = args.address.map(bind).transpose()?;
     let mut setup = Setup::new(&config)?;
-    setup.worker.name = args.name.clone().unwrap_or_else(|| {
-        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        format!("{} {}", machine.trim(), std::process::id())
-    });
+    setup.worker.name = args.name.clone().unwrap_or_else(process_name);
     let state = user::state(&config);
     let store = config.get("store").to_owned();
     let stop = progress::listen_for_stop()?;
@@ -296,6 +298,12 @@ pub(crate) fn work(args: &Worker, mut config: Config) -> Result<()> {
         geocrop_api::work(config, listener, stopped(stop)).await?;
         anyhow::Ok(())
     })
+}
+
+/// A name that no other process has at the same time.
+fn process_name() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{} {}", machine.trim(), std::process::id())
 }
 
 /// What makes the maps, with the recipes and sources that are configured.

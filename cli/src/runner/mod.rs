@@ -28,6 +28,8 @@ pub(crate) struct EngineRunner {
     /// The file of what tasks took on this machine.
     rates: Option<PathBuf>,
     recipes: Vec<Arc<Recipe>>,
+    /// As users choose them; asked for with every order.
+    offered: Vec<RecipeInfo>,
     sources: Vec<Covered>,
 }
 
@@ -54,11 +56,36 @@ impl EngineRunner {
             source,
             periods,
         };
-        Ok(Self {
+        let mut runner = Self {
             rates: engine.options().rates.clone(),
             engine,
             recipes,
+            offered: Vec::new(),
             sources: sources.into_iter().map(covered).collect(),
+        };
+        runner.offered = runner
+            .recipes
+            .iter()
+            .filter_map(|recipe| runner.offer(recipe))
+            .collect();
+        Ok(runner)
+    }
+
+    /// A recipe as users choose it.
+    fn offer(&self, recipe: &Recipe) -> Option<RecipeInfo> {
+        let suitable = self.suitable(recipe);
+        let periods = suitable.iter().flat_map(|s| &s.periods);
+        let mut periods: Vec<geocrop_store::Period> =
+            periods.filter_map(|p| p.parse().ok()).collect();
+        periods.sort_unstable_by(|a, b| b.cmp(a));
+        periods.dedup();
+        Some(RecipeInfo {
+            name: recipe.name.parse().ok()?,
+            fingerprint: ContentHash::of_bytes(format!("{recipe:?}").as_bytes()).to_string(),
+            title: recipe.title.clone(),
+            description: recipe.description.clone(),
+            periods,
+            max_area_km2: None,
         })
     }
 
@@ -184,23 +211,7 @@ impl Runner for EngineRunner {
     }
 
     fn recipes(&self) -> Vec<RecipeInfo> {
-        let info = |recipe: &Arc<Recipe>| {
-            let suitable = self.suitable(recipe);
-            let periods = suitable.iter().flat_map(|s| &s.periods);
-            let mut periods: Vec<geocrop_store::Period> =
-                periods.filter_map(|p| p.parse().ok()).collect();
-            periods.sort_unstable_by(|a, b| b.cmp(a));
-            periods.dedup();
-            Some(RecipeInfo {
-                name: recipe.name.parse().ok()?,
-                fingerprint: ContentHash::of_bytes(format!("{recipe:?}").as_bytes()).to_string(),
-                title: recipe.title.clone(),
-                description: recipe.description.clone(),
-                periods,
-                max_area_km2: None,
-            })
-        };
-        self.recipes.iter().filter_map(info).collect()
+        self.offered.clone()
     }
 
     fn estimate(&self, recipe: &Slug, area_km2: f64) -> Estimate {

@@ -62,12 +62,8 @@ pub(crate) async fn list(
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let invalid = |detail: String| {
-        Problem::unprocessable(
-            "invalid-request",
-            "The request is not what this address takes",
-            detail,
-        )
-        .hint("There are status, kind, limit (1 to 1000) and cursor.")
+        Problem::invalid_request(detail)
+            .hint("There are status, kind, limit (1 to 1000) and cursor.")
     };
     let Query(filter) = filter.map_err(|error| invalid(error.body_text()))?;
     let limit = filter.limit.unwrap_or(PAGE);

@@ -100,9 +100,7 @@ pub(crate) async fn cancel(state: &ApiState, user: &User, job: &Job) -> Result<J
             ),
         ));
     }
-    // A worker in this process looks at once whether its run is still wanted.
-    state.running().look();
-    state.changes().notify_waiters();
+    state.job_was_dismissed();
     Ok(job)
 }
 

@@ -119,11 +119,9 @@ impl Order {
             } else {
                 continue;
             };
-            return Err(Problem::unprocessable(
-                "invalid-request",
-                "The request is not what this address takes",
-                format!("{wrong} `{name}` for a job of kind {kind}"),
-            ));
+            return Err(Problem::invalid_request(format!(
+                "{wrong} `{name}` for a job of kind {kind}"
+            )));
         }
         Ok(kind)
     }
@@ -182,12 +180,7 @@ pub(crate) async fn create(
     Json(order): Json<Order, ORDER_LIMIT>,
 ) -> Result<Response, Problem> {
     let Query(mode) = mode.map_err(|error| {
-        Problem::unprocessable(
-            "invalid-request",
-            "The request is not what this address takes",
-            error.body_text(),
-        )
-        .hint("There is one parameter: dry_run=true.")
+        Problem::invalid_request(error.body_text()).hint("There is one parameter: dry_run=true.")
     })?;
     if mode.dry_run {
         let new = checked(&state, &user, &order).await?;

@@ -63,18 +63,11 @@ pub(crate) async fn allow(request: Request, next: Next) -> Response {
 }
 
 /// A problem as all of the API's, with the member `error` that clients of TensorFlow Serving read.
-pub(super) struct Refusal {
-    problem: Problem,
-    /// Seconds.
-    retry_after: Option<u64>,
-}
+pub(super) struct Refusal(Problem);
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self {
-            problem,
-            retry_after: None,
-        }
+        Self(problem)
     }
 }
 
@@ -122,12 +115,7 @@ impl From<InstancesError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = self.problem.with_error().into_response();
-        if let Some(seconds) = self.retry_after {
-            let headers = response.headers_mut();
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        self.0.with_error().into_response()
     }
 }
 

@@ -163,14 +163,13 @@ async fn run(state: ApiState, name: String, which: Which, body: Body) -> Result<
 }
 
 fn busy() -> Refusal {
-    Refusal {
-        problem: Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "model-busy",
-            "The model is busy",
-            "More rows wait for this model than it may keep waiting.",
-        )
-        .hint("Come again after the seconds in Retry-After, with growing pauses."),
-        retry_after: Some(COME_AGAIN),
-    }
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "model-busy",
+        "The model is busy",
+        "More rows wait for this model than it may keep waiting.",
+    )
+    .hint("Come again after the seconds in Retry-After, with growing pauses.")
+    .retry_after(COME_AGAIN)
+    .into()
 }

@@ -64,12 +64,8 @@ pub(crate) async fn execute(
         .collect();
     members.insert("kind".to_owned(), kind.as_str().into());
     let order = Order::deserialize(Value::Object(members)).map_err(|error| {
-        Problem::unprocessable(
-            "invalid-request",
-            "The inputs are not what this process takes",
-            error.to_string(),
-        )
-        .hint(format!("GET /ogc/processes/{kind} lists them."))
+        Problem::invalid_request(error.to_string())
+            .hint(format!("GET /ogc/processes/{kind} lists them."))
     })?;
     let job = order::place(&state, &user, &headers, &order).await?.job();
     let base = base(&state, &headers);

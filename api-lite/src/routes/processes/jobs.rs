@@ -113,13 +113,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
     limit: Result<Query<Limit>, QueryRejection>,
 ) -> Result<axum::Json<JobList>, Problem> {
-    let invalid = |detail: String| {
-        Problem::unprocessable(
-            "invalid-request",
-            "The request is not what this address takes",
-            detail,
-        )
-    };
+    let invalid = |detail: String| Problem::invalid_request(detail);
     let Query(Limit { limit }) = limit.map_err(|error| invalid(error.body_text()))?;
     let limit = limit.unwrap_or(100);
     if !(1..=1000).contains(&limit) {
