@@ -1,6 +1,7 @@
 //! How often somebody may try: a bucket of tries for each address and each account, filled again with time.
 //!
-//! Kept in this process. What is rare and costly is counted here; quotas of jobs are in the database.
+//! Kept in this process; [`Sharing`](crate::sharing::Sharing) counts them for all where there is Redis. What is rare and
+//! costly is counted here; quotas of jobs are in the database.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -54,17 +55,7 @@ impl Tries {
     /// # Errors
     /// A problem with `Retry-After` when one of them has none left.
     pub(crate) fn take(&self, who: &[String]) -> Result<(), Problem> {
-        self.take_at(who, Instant::now()).map_err(|wait| {
-            let seconds = wait.as_secs() + 1;
-            Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too-many-tries",
-                "Too many tries",
-                "There were too many tries from this address or for this account.",
-            )
-            .hint(format!("Try again in {seconds} seconds."))
-            .retry_after(seconds)
-        })
+        self.take_at(who, Instant::now()).map_err(too_many)
     }
 
     fn take_at(&self, who: &[String], now: Instant) -> Result<(), Duration> {
@@ -93,6 +84,19 @@ impl Tries {
         }
         Ok(())
     }
+}
+
+/// The next try is there after so long.
+pub(crate) fn too_many(wait: Duration) -> Problem {
+    let seconds = wait.as_secs() + 1;
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-tries",
+        "Too many tries",
+        "There were too many tries from this address or for this account.",
+    )
+    .hint(format!("Try again in {seconds} seconds."))
+    .retry_after(seconds)
 }
 
 /// Under which name an address is counted: an IPv6 customer has a whole network of them.

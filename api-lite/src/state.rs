@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use geocrop_database::Database;
+use geocrop_redis::Redis;
 use geocrop_store::Store;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 use crate::auth::{Passwords, Tokens};
 use crate::layers::Layers;
-use crate::limits::{Rate, Tries};
+use crate::limits::Rate;
+use crate::metrics::Metrics;
 use crate::models::{Batching, Shelf};
+use crate::sharing::Sharing;
 use crate::status::Board;
 use crate::worker::WorkerConfig;
 use crate::{ModelCatalog, Roles, Runner, ServeError, StatusConfig};
@@ -25,6 +28,8 @@ pub struct ApiConfig {
     pub store: Store,
     /// Accounts and jobs.
     pub database: Database,
+    /// What several processes share for speed; everything works without it.
+    pub redis: Option<Redis>,
     /// What makes the maps.
     pub runner: Arc<dyn Runner>,
     /// The models that answer requests.
@@ -39,6 +44,8 @@ pub struct ApiConfig {
     pub worker: WorkerConfig,
     /// Proxies whose word on where a request comes from is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Pages of other sites whose scripts may use accounts and jobs, such as `https://maps.example.org`; `*`: any.
+    pub cors_origins: Vec<String>,
     /// What the status is made of.
     pub status: StatusConfig,
     /// Where clients find this server, such as `https://maps.example.org`; without it, the host that they ask.
@@ -82,7 +89,10 @@ struct Shared {
     config: ApiConfig,
     tokens: Tokens,
     passwords: Passwords,
-    login_tries: Tries,
+    sharing: Sharing,
+    metrics: Metrics,
+    /// Held while the metrics are read.
+    scrape: Mutex<()>,
     /// Wakes a worker when there is a new job.
     work: Notify,
     /// Wakes those who follow jobs when one has changed in this process.
@@ -113,7 +123,9 @@ impl ApiState {
             layers: Arc::new(layers),
             tokens,
             passwords,
-            login_tries: Tries::new(config.auth.login_rate),
+            sharing: Sharing::new(config.redis.clone(), config.auth.login_rate),
+            metrics: Metrics::new(),
+            scrape: Mutex::new(()),
             config,
             work: Notify::new(),
             changes: Notify::new(),
@@ -148,8 +160,16 @@ impl ApiState {
         &self.0.passwords
     }
 
-    pub(crate) fn login_tries(&self) -> &Tries {
-        &self.0.login_tries
+    pub(crate) fn sharing(&self) -> &Sharing {
+        &self.0.sharing
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn scrape(&self) -> &Mutex<()> {
+        &self.0.scrape
     }
 
     pub(crate) fn session_lifetime(&self) -> Duration {
@@ -172,6 +192,10 @@ impl ApiState {
     pub(crate) fn public_url(&self) -> &str {
         let url = self.0.config.public_url.as_deref().unwrap_or_default();
         url.trim_end_matches('/')
+    }
+
+    pub(crate) fn cors_origins(&self) -> &[String] {
+        &self.0.config.cors_origins
     }
 
     pub(crate) fn status_config(&self) -> &StatusConfig {

@@ -26,7 +26,7 @@ struct Known {
 
 /// Every setting. The environment's name is `GEOCROP_` and the key in capitals, a dot as `_`. A key with a dot is one of a
 /// table in the file: `mlflow_url` of `[status]`.
-const KNOWN: [Known; 23] = [
+const KNOWN: [Known; 27] = [
     Known {
         key: "store",
         default: "store",
@@ -77,6 +77,11 @@ const KNOWN: [Known; 23] = [
         key: "database.connections",
         default: "10",
     },
+    // Wakes workers, keeps answers and counts tries for all processes; empty: each does without.
+    Known {
+        key: "redis.url",
+        default: "",
+    },
     // The folder of the keys that tokens are signed with; empty: `keys` in `state`.
     Known {
         key: "auth.keys",
@@ -107,6 +112,21 @@ const KNOWN: [Known; 23] = [
     // Addresses of proxies whose X-Forwarded-For is believed.
     Known {
         key: "trusted_proxies",
+        default: "",
+    },
+    // Pages of other sites whose scripts may use the API; "*": any. Published maps are open to all in any case.
+    Known {
+        key: "cors.origins",
+        default: "",
+    },
+    // Log lines as text for people or as JSON for programs.
+    Known {
+        key: "log.format",
+        default: "text",
+    },
+    // A collector of OpenTelemetry, such as http://collector:4318, that traces are sent to; empty: none.
+    Known {
+        key: "otlp.endpoint",
         default: "",
     },
     // Servers that the status tells of; empty: it does not.

@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod config;
+mod log;
 mod memory;
 mod models;
 mod progress;
@@ -18,7 +19,6 @@ fn main() -> ExitCode {
     if !matches!(args.command, args::Command::Site(_)) {
         memory::one_heap();
     }
-    start_log(args.verbose);
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         // The answer is printed already; only the exit code is left to give.
@@ -28,19 +28,4 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<config::Usage>() { 2 } else { 1 })
         }
     }
-}
-
-/// Log lines go to stderr, so that stdout stays what a program would read.
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        _ => "debug",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("GEOCROP_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
 }

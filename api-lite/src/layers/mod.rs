@@ -26,10 +26,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::http::{Method, header};
 use axum::routing::{get, post};
 use geocrop_store::{Period, Slug, Store};
-use tower_http::cors::{Any, CorsLayer};
 
 use self::answers::Answers;
 use self::crew::Crew;
@@ -139,13 +137,8 @@ impl Layers {
     }
 }
 
-/// The addresses. Pages on other sites may ask them.
+/// The addresses.
 pub(crate) fn routes() -> Router<ApiState> {
-    let any_origin = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers([header::CONTENT_TYPE, header::IF_NONE_MATCH])
-        .expose_headers([header::ETAG]);
     Router::new()
         .route("/v1/layers", get(documents::list))
         .route("/v1/layers/{recipe}/{period}", get(documents::show))
@@ -155,7 +148,6 @@ pub(crate) fn routes() -> Router<ApiState> {
         )
         .route("/v1/tiles/{recipe}/{period}/{z}/{x}/{y}", get(tiles::tile))
         .route("/v1/statistics", post(statistics::count))
-        .layer(any_origin)
 }
 
 /// The names in an address.

@@ -16,6 +16,7 @@ use super::cut::{self, Answer};
 use super::index::Layer;
 use super::names;
 use crate::ApiState;
+use crate::metrics::Kept;
 use crate::problem::{Problem, ProblemDocument};
 use crate::request::Json;
 
@@ -116,7 +117,9 @@ pub(crate) async fn count(
     let text = question.aoi.to_string();
     let asked = format!("{} {} {text}", layer.id(), layer.version);
     let asked = ContentHash::of_bytes(asked.as_bytes());
-    if let Some(answer) = layers.answers.get(&asked) {
+    let known = layers.answers.get(&asked);
+    state.metrics().looked(Kept::Statistics, known.is_some());
+    if let Some(answer) = known {
         return Ok(json(answer));
     }
     let shared = Arc::clone(layers);

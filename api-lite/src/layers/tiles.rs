@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,6 +15,7 @@ use super::index::Layer;
 use super::query::TileQuery;
 use super::{Layers, names};
 use crate::ApiState;
+use crate::metrics::Kept;
 use crate::problem::{Problem, ProblemDocument};
 
 /// How a tile is sent.
@@ -81,6 +83,19 @@ pub(crate) async fn tile(
         describe(&mut response, &tag, kept);
         return Ok(response);
     }
+    let tile_of = |bytes: Bytes| {
+        let mut response = bytes.into_response();
+        describe(&mut response, &tag, kept);
+        let media_type = HeaderValue::from_static(format.media_type());
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, media_type);
+        response
+    };
+    let (sharing, key) = (state.sharing(), format!("{} {tag}", layer.id()));
+    if let Some(bytes) = sharing.kept(Kept::Tiles, &key, state.metrics()).await {
+        return Ok(tile_of(bytes));
+    }
     let shared = Arc::clone(layers);
     let drawn = layers
         .crew()
@@ -90,14 +105,9 @@ pub(crate) async fn tile(
                 .or_else(|_| draw(&shared, &layer, &tile, format, &wanted, painter))
         })
         .await?;
-    let bytes = drawn.map_err(|error| Problem::internal(&error))?;
-    let mut response = bytes.into_response();
-    describe(&mut response, &tag, kept);
-    let media_type = HeaderValue::from_static(format.media_type());
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, media_type);
-    Ok(response)
+    let bytes = drawn.map_err(|error| Problem::internal(&error))?.into();
+    sharing.keep(Kept::Tiles, &key, &bytes);
+    Ok(tile_of(bytes))
 }
 
 fn draw(

@@ -91,10 +91,13 @@ pub(crate) async fn token(
             refresh_token: None,
         } => {
             // Counted before it is looked at: guessing costs the guesser, not us.
-            state.login_tries().take(&[
-                format!("address {}", of_address(address)),
-                format!("account {name}"),
-            ])?;
+            state
+                .sharing()
+                .try_to_log_in(&[
+                    format!("address {}", of_address(address)),
+                    format!("account {name}"),
+                ])
+                .await?;
             log_in(&state, &name, password).await
         }
         Credentials {

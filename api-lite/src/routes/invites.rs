@@ -208,10 +208,13 @@ pub(crate) async fn accept(
     Json(invited): Json<Invited>,
 ) -> Result<Grant, Problem> {
     let id = invited.invite.split('.').next().unwrap_or_default();
-    state.login_tries().take(&[
-        format!("address {}", of_address(address)),
-        format!("invite {}", id.get(..36).unwrap_or(id)),
-    ])?;
+    state
+        .sharing()
+        .try_to_log_in(&[
+            format!("address {}", of_address(address)),
+            format!("invite {}", id.get(..36).unwrap_or(id)),
+        ])
+        .await?;
     let session = state
         .database()
         .accept_invite(&invited.invite, state.session_lifetime())

@@ -5,33 +5,61 @@ pub(crate) mod areas;
 pub(crate) mod catalog;
 pub(crate) mod invites;
 pub(crate) mod jobs;
+pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod processes;
 pub(crate) mod ready;
 pub(crate) mod status;
 
+use std::time::Duration;
+
 use axum::extract::{Path, State, rejection::PathRejection};
-use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 use chrono::{DateTime, SecondsFormat, Utc};
 use geocrop_raster::{Aoi, AoiError, AoiLimits};
 use geocrop_store::layout;
-use tower_http::cors::{Any, CorsLayer};
-use tower_http::trace::TraceLayer;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use crate::objects::{Audience, serve_object};
 use crate::problem::Problem;
-use crate::{ApiState, headers, layers, openapi, site};
+use crate::{ApiState, headers, layers, openapi, site, watched};
 
 /// All addresses of the server. [`serve`](crate::serve) adds the worker.
 pub fn router(state: ApiState) -> Router {
     Router::new()
+        .merge(among(any_origin(), open()))
+        .merge(among(any_origin(), layers::routes()))
+        .merge(match named_origins(state.cors_origins()) {
+            Some(origins) => among(origins, closed()),
+            None => closed(),
+        })
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(site::serve_site)
+        .layer(middleware::from_fn(models::allow))
+        .layer(middleware::from_fn(headers::secure))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            watched::watch,
+        ))
+        .with_state(state)
+}
+
+/// What everybody may read, from pages of any site.
+fn open() -> Router<ApiState> {
+    Router::new()
+        .route("/openapi.json", get(openapi::document))
+        .route("/v1/status", get(status::status))
+        .route("/store/{*key}", get(public_object))
+}
+
+/// What belongs to somebody: pages of other sites may use it where the configuration names them.
+fn closed() -> Router<ApiState> {
+    Router::new()
         .route("/healthz", get(catalog::health))
-        .route("/metrics", get(status::metrics))
-        .route("/openapi.json", get(openapi::document).layer(any_origin()))
-        .route("/v1/status", get(status::status).layer(any_origin()))
+        .route("/metrics", get(metrics::metrics))
         .route("/readyz", get(ready::ready))
         .route("/.well-known/jwks.json", get(accounts::public_keys))
         .route("/v1/auth/token", post(accounts::token))
@@ -58,14 +86,14 @@ pub fn router(state: ApiState) -> Router {
         )
         .merge(models::routes())
         .merge(processes::routes())
-        .route("/store/{*key}", get(public_object).layer(any_origin()))
-        .merge(layers::routes())
+}
+
+/// Lets pages of these origins ask. The answer to a method that an address does not take is inside: a browser asks with
+/// `OPTIONS` first, and no address takes that.
+fn among(origins: CorsLayer, routes: Router<ApiState>) -> Router<ApiState> {
+    routes
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(site::serve_site)
-        .layer(middleware::from_fn(models::allow))
-        .layer(middleware::from_fn(headers::secure))
-        .layer(TraceLayer::new_for_http())
-        .with_state(state)
+        .layer(origins)
 }
 
 /// The area of a job. What was accepted once is accepted for good, whatever limits hold by now.
@@ -83,7 +111,7 @@ pub(crate) fn worker_router(state: ApiState) -> Router {
     Router::new()
         .route("/healthz", get(catalog::health))
         .route("/readyz", get(ready::ready))
-        .route("/metrics", get(status::metrics))
+        .route("/metrics", get(metrics::metrics))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(async || Problem::not_found("A worker has /healthz, /readyz and /metrics."))
         .layer(middleware::from_fn(headers::secure))
@@ -95,7 +123,7 @@ pub(crate) fn time(moment: DateTime<Utc>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The store, the state and the description are public data: pages on other sites may read them.
+/// The store, its layers, the state and the description are public: pages of any site may read them.
 fn any_origin() -> CorsLayer {
     let exposed: [HeaderName; 4] = [
         header::ETAG,
@@ -105,14 +133,55 @@ fn any_origin() -> CorsLayer {
     ];
     CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
         .allow_headers([
+            header::CONTENT_TYPE,
             header::RANGE,
             header::IF_MATCH,
             header::IF_NONE_MATCH,
             header::IF_RANGE,
         ])
         .expose_headers(exposed)
+}
+
+/// The pages that may use accounts and jobs. Tokens come in a header that their scripts set, never in cookies.
+fn named_origins(origins: &[String]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let origins = origins.iter();
+        AllowOrigin::list(origins.filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    let sent = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::IF_NONE_MATCH,
+        header::RANGE,
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("last-event-id"),
+        HeaderName::from_static("prefer"),
+    ];
+    let read = [
+        header::ACCEPT_RANGES,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::ETAG,
+        header::LINK,
+        header::LOCATION,
+        header::RETRY_AFTER,
+        HeaderName::from_static("x-request-id"),
+    ];
+    Some(
+        CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+            .allow_headers(sent)
+            .expose_headers(read)
+            .max_age(Duration::from_hours(1)),
+    )
 }
 
 async fn public_object(

@@ -80,7 +80,13 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> Response {
             .waiting_jobs()
             .await
             .map_err(|_| "cannot be read".to_owned())?;
-        Ok(format!("{waiting} jobs wait"))
+        let redis = match state.sharing().redis() {
+            None => "",
+            Some(redis) if redis.ping().await.is_ok() => "; Redis answers",
+            // Workers ask the database instead.
+            Some(_) => "; Redis does not answer",
+        };
+        Ok(format!("{waiting} jobs wait{redis}"))
     });
     let store = in_time(async {
         blocking(state.store(), |store| store.exists(layout::catalog()))

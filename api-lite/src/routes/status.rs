@@ -1,16 +1,19 @@
 //! The service's state, for people and for programs.
 
+use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::{Days, NaiveDate, Utc};
 use geocrop_database::Check;
-use geocrop_store::status::{Day, HISTORY_DAYS, Part, SINCE_METRIC, STATE_METRIC, State};
+use geocrop_store::status::{Day, HISTORY_DAYS, Part, State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::time;
 use crate::ApiState;
+use crate::metrics::Kept;
+use crate::problem::Problem;
 use crate::status::{NewestLayer, NewestScene};
 
 /// The service as it stands.
@@ -88,9 +91,30 @@ pub(crate) struct DayCounts {
 #[utoipa::path(get, path = "/v1/status", tag = "Service", responses(
     (status = 200, description = "Each part with its history.", body = Status),
 ))]
-pub(crate) async fn status(Shared(state): Shared<ApiState>) -> axum::Json<Status> {
+pub(crate) async fn status(Shared(state): Shared<ApiState>) -> Result<Response, Problem> {
+    // One for all servers behind the same name.
+    let (sharing, key) = (state.sharing(), "v1");
+    let kept = sharing.kept(Kept::Status, key, state.metrics()).await;
+    let answer = match kept {
+        Some(answer) => answer,
+        None => {
+            let document = document(&state).await;
+            let answer = serde_json::to_vec(&document).map_err(|e| Problem::internal(&e))?;
+            let answer = Bytes::from(answer);
+            // Before the first look there is nothing worth keeping.
+            if document.checked_at.is_some() {
+                sharing.keep(Kept::Status, key, &answer);
+            }
+            answer
+        }
+    };
+    let media_type = [(header::CONTENT_TYPE, "application/json")];
+    Ok((media_type, answer).into_response())
+}
+
+async fn document(state: &ApiState) -> Status {
     let newest = state.board().newest();
-    let (checked_at, found) = found(&state);
+    let (checked_at, found) = found(state);
     let today = Utc::now().date_naive();
     // While the database is away the history is unknown: that is told by what was found, not by an error.
     let kept = state.database().part_states().await.unwrap_or_default();
@@ -115,13 +139,13 @@ pub(crate) async fn status(Shared(state): Shared<ApiState>) -> axum::Json<Status
             history,
         });
     }
-    axum::Json(Status {
+    Status {
         checked_at,
         version: env!("CARGO_PKG_VERSION"),
         parts,
         newest_layer: newest.layer,
         newest_scene: newest.scene,
-    })
+    }
 }
 
 /// The days of a history that cannot be read.
@@ -132,7 +156,7 @@ fn unknown_days(today: NaiveDate) -> Vec<Day> {
 }
 
 /// The last round, unless it is so old that nothing is known any more.
-fn found(state: &ApiState) -> (Option<String>, Vec<Check>) {
+pub(super) fn found(state: &ApiState) -> (Option<String>, Vec<Check>) {
     let Some(round) = state.board().latest() else {
         return (None, Vec::new());
     };
@@ -143,46 +167,6 @@ fn found(state: &ApiState) -> (Option<String>, Vec<Check>) {
         round.checks
     };
     (Some(time(round.at)), checks)
-}
-
-/// The same numbers for Prometheus, in its text format. Parts of which nothing is known have no sample.
-pub(crate) async fn metrics(Shared(state): Shared<ApiState>) -> Response {
-    let (_, found) = found(&state);
-    let kept = state.database().part_states().await.unwrap_or_default();
-    let mut lines = vec![
-        format!(
-            "# HELP {STATE_METRIC} State of a part of the service: 1 up, 0.5 degraded, 0 down."
-        ),
-        format!("# TYPE {STATE_METRIC} gauge"),
-    ];
-    let known = |state| match state {
-        State::Up => Some("1"),
-        State::Degraded => Some("0.5"),
-        State::Down => Some("0"),
-        State::Unknown => None,
-    };
-    lines.extend(found.iter().filter_map(|check| {
-        let value = known(check.state)?;
-        Some(format!(
-            "{STATE_METRIC}{{part=\"{}\"}} {value}",
-            check.part.id()
-        ))
-    }));
-    lines.push(format!(
-        "# HELP {SINCE_METRIC} When the part came to be as it is, in seconds since 1970."
-    ));
-    lines.push(format!("# TYPE {SINCE_METRIC} gauge"));
-    lines.extend(kept.iter().filter_map(|kept| {
-        let now = found.iter().find(|check| check.part == kept.part)?;
-        (now.state == kept.state).then(|| {
-            let since = kept.since.timestamp();
-            format!("{SINCE_METRIC}{{part=\"{}\"}} {since}", kept.part.id())
-        })
-    }));
-    lines.push(String::new());
-    lines.push(state.models().metrics());
-    let text = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, text)], lines.join("\n")).into_response()
 }
 
 #[cfg(test)]

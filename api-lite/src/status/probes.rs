@@ -180,6 +180,12 @@ async fn queue(state: &ApiState, now: DateTime<Utc>) -> Found {
     if state.board().worker_silence() > WORKER_SILENCE {
         return down("The worker gives no sign of life.");
     }
+    if let Some(redis) = state.sharing().redis()
+        && redis.ping().await.is_err()
+    {
+        let detail = "Redis does not answer: jobs begin a second later.".to_owned();
+        return (State::Degraded, detail);
+    }
     match state.database().waiting_jobs().await {
         Ok((0, _)) => up("No job waits."),
         Ok((waiting, oldest)) => {

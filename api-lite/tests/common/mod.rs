@@ -15,6 +15,7 @@ use geocrop_api::{
     Runner, Stage, StatusConfig, WorkerConfig, serve,
 };
 use geocrop_database::Database;
+use geocrop_redis::Redis;
 use geocrop_store::publish::{Staged, publish};
 use geocrop_store::stac::{Asset, Item};
 use geocrop_store::{ContentHash, ContentType, Store, layout};
@@ -120,6 +121,8 @@ pub(crate) struct Place {
     pub(crate) roles: Roles,
     /// A store that is not the folder's.
     pub(crate) elsewhere: Option<Store>,
+    /// Address of a Redis server.
+    pub(crate) redis: Option<String>,
 }
 
 impl Place {
@@ -145,6 +148,7 @@ impl Place {
             },
             roles: Roles::default(),
             elsewhere: None,
+            redis: None,
         };
         let site = place.path("site");
         std::fs::create_dir_all(site.join("about")).unwrap();
@@ -200,6 +204,7 @@ impl Place {
         let (store, database_url) = (self.store(), self.database_url());
         let (status, auth) = (self.status.clone(), self.auth.clone());
         let (worker, roles) = (self.worker.clone(), self.roles.clone());
+        let redis = self.redis.clone();
         let site = self.path("site");
         let models = Arc::new(models::TestModels {
             gate: Arc::clone(&self.gate),
@@ -214,9 +219,11 @@ impl Place {
             .build()
             .unwrap();
         let task = runtime.spawn(async move {
+            let redis = redis.map(|url| Redis::open(&url).unwrap());
             let config = ApiConfig {
                 store,
                 database: Database::open(&database_url).await.unwrap(),
+                redis,
                 runner: shared,
                 models,
                 site: Some(site),
@@ -224,6 +231,7 @@ impl Place {
                 roles,
                 worker,
                 trusted_proxies: Vec::new(),
+                cors_origins: vec!["https://friends.example".to_owned()],
                 status,
                 public_url: None,
             };

@@ -12,6 +12,7 @@ use geocrop_api::{
     RunFailure, RunOutcome, Runner, StatusConfig, WorkerConfig,
 };
 use geocrop_database::{Database, DatabaseOptions};
+use geocrop_redis::Redis;
 use geocrop_store::Store;
 
 use super::{places, precompute, user};
@@ -37,11 +38,13 @@ pub(crate) struct Server {
 /// What the configuration says of a server.
 pub(crate) struct Setup {
     database: Option<DatabaseOptions>,
+    redis: Option<String>,
     auth: AuthConfig,
     roles: Roles,
     worker: WorkerConfig,
     trusted_proxies: Vec<IpAddr>,
     public_url: Option<String>,
+    cors_origins: Vec<String>,
     status: StatusConfig,
 }
 
@@ -64,6 +67,7 @@ impl Setup {
                 Some(_) => Some(user::database_options(config)?),
                 None => None,
             },
+            redis: config.optional("redis.url"),
             auth,
             roles: roles(config)?,
             worker: WorkerConfig {
@@ -81,9 +85,28 @@ impl Setup {
             },
             trusted_proxies: proxies.collect::<Result<_, _>>()?,
             public_url: config.optional("public_url"),
+            cors_origins: cors_origins(config)?,
             status: status(config),
         })
     }
+}
+
+/// The pages that may use the API from their scripts.
+fn cors_origins(config: &Config) -> Result<Vec<String>> {
+    let origins = config.list("cors.origins");
+    for origin in &origins {
+        let rest = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"));
+        let sound = rest.is_some_and(|host| !host.is_empty() && !host.contains('/'));
+        if !sound && origin != "*" {
+            let wrong = format!(
+                "cors.origins: '{origin}' is no origin such as https://maps.example.org (no path), and not '*'"
+            );
+            return Err(Usage(wrong).into());
+        }
+    }
+    Ok(origins)
 }
 
 /// What each role may do, as it is configured.
@@ -194,6 +217,7 @@ impl Setup {
             Some(options) => Database::open_with(options).await?,
             None => Database::open(&user::sqlite_in(state)).await?,
         };
+        let redis = self.redis.as_deref().map(Redis::open).transpose()?;
         let mut auth = self.auth;
         if auth.keys.as_os_str().is_empty() {
             auth.keys = state.join("keys");
@@ -201,6 +225,7 @@ impl Setup {
         Ok(ApiConfig {
             store: Store::open(store)?,
             database,
+            redis,
             runner,
             models,
             site,
@@ -209,6 +234,7 @@ impl Setup {
             worker: self.worker,
             trusted_proxies: self.trusted_proxies,
             public_url: self.public_url,
+            cors_origins: self.cors_origins,
             status: self.status,
         })
     }
@@ -354,6 +380,7 @@ pub(crate) fn serve_files(
         models: Arc::new(NoModels),
         setup: Setup {
             database: None,
+            redis: None,
             auth: AuthConfig::new(""),
             status: StatusConfig::default(),
             ..Setup::new(config)?

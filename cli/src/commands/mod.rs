@@ -23,10 +23,12 @@ pub(crate) use precompute::Budget;
 
 use crate::args::{Args, Command, Data, Places, Precompute, Site, User};
 use crate::config::Config;
+use crate::log;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(args: Args) -> Result<()> {
     let config = Config::load(&args.config)?;
+    let _log = log::start(&config, args.verbose)?;
     match args.command {
         Command::Demo(args) => demo::run(&args, &config),
         Command::Precompute(Precompute::Plan(args)) => precompute::plan(&args, config),

@@ -29,7 +29,7 @@ impl Cache {
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
         let key = self.key(key);
         self.redis
-            .ask(async |mut connection| {
+            .ask(|mut connection| async move {
                 redis::cmd("GET")
                     .arg(key)
                     .query_async(&mut connection)
@@ -46,7 +46,7 @@ impl Cache {
         let key = self.key(key);
         let keep = self.keep.as_millis().max(1) as u64;
         self.redis
-            .ask(async |mut connection| {
+            .ask(|mut connection| async move {
                 let mut set = redis::cmd("SET");
                 set.arg(key).arg(answer).arg("PX").arg(keep);
                 set.query_async(&mut connection).await

@@ -18,7 +18,9 @@ const REST: Duration = Duration::from_secs(1);
 #[non_exhaustive]
 pub enum RedisError {
     /// The address is none.
-    #[error("the address of Redis is wrong: {0}; expected redis://[:password@]host[:port][/db] or rediss://...")]
+    #[error(
+        "the address of Redis is wrong: {0}; expected redis://[:password@]host[:port][/db] or rediss://..."
+    )]
     Address(String),
     /// The server was away a moment ago and is not asked again yet.
     #[error("Redis is away")]

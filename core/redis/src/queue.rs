@@ -77,7 +77,7 @@ impl Queue {
     pub async fn push(&self, lane: usize, run: &str) -> Result<(), RedisError> {
         let key = self.lane(lane);
         self.redis
-            .ask(async |mut connection| {
+            .ask(|mut connection| async move {
                 let mut add = redis::cmd("XADD");
                 add.arg(key).arg("*").arg("run").arg(run);
                 add.query_async(&mut connection).await
@@ -93,7 +93,7 @@ impl Queue {
         let mut call = self.top_up.prepare_invoke();
         call.key(self.lane(lane)).arg(GROUP).arg(waiting);
         self.redis
-            .ask(async |mut connection| call.invoke_async(&mut connection).await)
+            .ask(|mut connection| async move { call.invoke_async(&mut connection).await })
             .await
     }
 
@@ -107,7 +107,7 @@ impl Queue {
             call.key(lane).arg(GROUP).arg(silent.as_millis() as u64);
             let _: u32 = self
                 .redis
-                .ask(async |mut connection| call.invoke_async(&mut connection).await)
+                .ask(|mut connection| async move { call.invoke_async(&mut connection).await })
                 .await?;
         }
         Ok(())
@@ -119,7 +119,7 @@ impl Queue {
     /// [`RedisError`].
     pub async fn keep(&self, ticket: &Ticket) -> Result<(), RedisError> {
         self.redis
-            .ask(async |mut connection| {
+            .ask(|mut connection| async move {
                 let mut claim = redis::cmd("XCLAIM");
                 claim.arg(&ticket.lane).arg(GROUP).arg(&ticket.consumer);
                 claim.arg(0).arg(&ticket.id).arg("JUSTID");
@@ -135,7 +135,7 @@ impl Queue {
     /// [`RedisError`]; then somebody finds it stale one day, looks into the database, and tears it up.
     pub async fn done(&self, ticket: &Ticket) -> Result<(), RedisError> {
         self.redis
-            .ask(async |mut connection| torn(ticket).query_async(&mut connection).await)
+            .ask(|mut connection| async move { torn(ticket).query_async(&mut connection).await })
             .await
     }
 
@@ -158,7 +158,10 @@ impl Queue {
 fn torn(ticket: &Ticket) -> redis::Pipeline {
     let mut both = redis::pipe();
     both.atomic();
-    both.cmd("XACK").arg(&ticket.lane).arg(GROUP).arg(&ticket.id);
+    both.cmd("XACK")
+        .arg(&ticket.lane)
+        .arg(GROUP)
+        .arg(&ticket.id);
     both.ignore();
     both.cmd("XDEL").arg(&ticket.lane).arg(&ticket.id).ignore();
     both

@@ -66,7 +66,7 @@ impl SharedTries {
             .arg(self.every.as_millis().max(1) as u64);
         let wait: u64 = self
             .redis
-            .ask(async |mut connection| take.invoke_async(&mut connection).await)
+            .ask(|mut connection| async move { take.invoke_async(&mut connection).await })
             .await?;
         Ok((wait > 0).then(|| Duration::from_millis(wait)))
     }

@@ -101,7 +101,11 @@ async fn lost_tickets_are_made_again_once() {
     }
     assert_eq!(queue.top_up(1, 5).await.unwrap(), 0, "nothing is missing");
     let held = listener.next(SOON).await.unwrap().unwrap();
-    assert_eq!(queue.top_up(1, 4).await.unwrap(), 0, "one is being worked on");
+    assert_eq!(
+        queue.top_up(1, 4).await.unwrap(),
+        0,
+        "one is being worked on"
+    );
 
     server.restart().unwrap();
     // The first asks may find that the old connections are gone.

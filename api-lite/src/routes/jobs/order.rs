@@ -229,7 +229,11 @@ pub(crate) async fn place(
         return Ok(answered);
     }
     let submitted = state.database().submit(&submission).await?;
-    state.work().notify_one();
+    if let Submitted::New(job) = &submitted {
+        state.work().notify_one();
+        let priority = job.priority;
+        state.sharing().run_waits(priority, job.id.as_str()).await;
+    }
     Ok(submitted)
 }
 

@@ -233,6 +233,17 @@ impl Database {
         Ok(alive)
     }
 
+    /// Whether a run was cancelled because nobody wanted it any more. Not so one that another worker has, or has done.
+    pub async fn is_cancelled(&self, claim: &Claim) -> Result<bool, DbError> {
+        let mut work = self.one(Scope::System).await?;
+        let status: Option<String> = sqlx::query_scalar("SELECT status FROM runs WHERE id = $1")
+            .bind(&claim.run.id)
+            .fetch_optional(work.on())
+            .await?;
+        work.commit().await?;
+        Ok(status.as_deref() == Some("cancelled"))
+    }
+
     /// The work is done, and the result published for each of these jobs under its key.
     pub async fn finish(
         &self,

@@ -6,7 +6,7 @@ use geocrop_store::Slug;
 use super::document::{JobRow, job_columns};
 use super::{Job, JobKind, JobStatus, Priority};
 use crate::scope::Scope;
-use crate::users::moment;
+use crate::users::{moment, now};
 use crate::{Database, DbError, User};
 
 /// How much of its quota an account has used.
@@ -149,6 +149,24 @@ impl Database {
                 })
             })
             .collect()
+    }
+
+    /// How many runs may be taken at this moment, by priority, all of them named.
+    pub async fn ready_runs(&self) -> Result<Vec<(Priority, u32)>, DbError> {
+        let mut work = self.one(Scope::System).await?;
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT priority, count(*) FROM runs WHERE status = 'waiting' AND not_before <= $1 GROUP BY priority",
+        )
+        .bind(now())
+        .fetch_all(work.on())
+        .await?;
+        work.commit().await?;
+        let ready = |priority: Priority| {
+            let row = rows.iter().find(|row| row.0 == priority.rank());
+            u32::try_from(row.map_or(0, |row| row.1)).unwrap_or(u32::MAX)
+        };
+        let all = Priority::ALL.iter();
+        Ok(all.map(|priority| (*priority, ready(*priority))).collect())
     }
 
     /// How many jobs wait, and since when the first of them does.

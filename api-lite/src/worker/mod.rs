@@ -4,17 +4,24 @@
 //! when its lease was lost to another worker, and when the process shuts down and the time to finish is over; in the last
 //! case it goes back to the queue.
 
+mod bell;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use geocrop_database::jobs::{Delivery, Fault, Recipient};
+use geocrop_database::jobs::{Delivery, Fault, JobStatus, Recipient};
 use geocrop_database::{Claim, DbError, Ended, Run};
 use geocrop_store::{StoreError, layout};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
+pub(crate) use bell::lane;
+
+use self::bell::Bell;
+use crate::metrics::StageClock;
 use crate::objects::blocking;
 use crate::routes::parse_accepted;
 use crate::{ApiState, JobRequest, Progress, RunFailure, RunOutcome, deliver};
@@ -25,10 +32,12 @@ const LEASE: Duration = Duration::from_mins(1);
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How often news is written, at most.
 const NEWS: Duration = Duration::from_millis(200);
-/// How long to sleep when there is nothing to do; a new job of this process wakes the worker at once.
-const IDLE: Duration = Duration::from_secs(5);
-/// The same where other processes may bring jobs.
-const IDLE_SHARED: Duration = Duration::from_secs(1);
+/// The pause before a database that was away is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// A worker that was not heard of for so long, and holds nothing, is forgotten.
+const FORGOTTEN: Duration = Duration::from_hours(1);
+/// How long a database that is away is told of a run's end.
+const INSIST: Duration = Duration::from_secs(30);
 /// How often runs are looked for whose worker was lost.
 const RECONCILE: Duration = Duration::from_secs(10);
 /// The pause before the second attempt; each further one waits four times as long.
@@ -88,11 +97,11 @@ pub(crate) async fn work(state: ApiState, stopped: watch::Receiver<bool>) {
         if is_stopped(&stopped) {
             return;
         }
-        tokio::time::sleep(IDLE_SHARED).await;
+        tokio::time::sleep(AGAIN).await;
     }
     let mut slots = JoinSet::new();
-    for _ in 0..state.worker_config().runs_at_once {
-        slots.spawn(slot(state.clone(), stopped.clone()));
+    for number in 0..state.worker_config().runs_at_once {
+        slots.spawn(slot(state.clone(), number, stopped.clone()));
     }
     while let Some(ended) = slots.join_next().await {
         if let Err(error) = ended {
@@ -105,45 +114,47 @@ pub(crate) async fn work(state: ApiState, stopped: watch::Receiver<bool>) {
 }
 
 /// One run after the other.
-async fn slot(state: ApiState, mut stopped: watch::Receiver<bool>) {
-    let idle = if state.database().is_shared() {
-        IDLE_SHARED
-    } else {
-        IDLE
-    };
+async fn slot(state: ApiState, number: usize, mut stopped: watch::Receiver<bool>) {
+    let mut bell = Bell::new(&state, number);
     while !is_stopped(&stopped) {
         state.board().worker_is_alive();
         let next = state
             .database()
             .claim_next(&state.worker_config().name, LEASE)
             .await;
-        match next {
+        let found = match next {
             Ok(Some(claim)) => {
                 let id = claim.run.id.clone();
-                if let Err(error) = run(&state, claim, &mut stopped).await {
+                if let Err(error) = run(&state, claim, &bell, &mut stopped).await {
                     // The lease runs out and the run is tried again.
                     tracing::error!(%id, error = &error as &dyn std::error::Error, "lost track of a run");
                 }
                 state.changes().notify_waiters();
-                continue;
+                true
             }
-            Ok(None) => {}
+            Ok(None) => false,
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "the queue cannot be read"
                 );
+                // With the ticket that is held: it is still good when the database is back.
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => {}
+                    () = asked_to_stop(&mut stopped) => {}
+                }
+                continue;
             }
-        }
+        };
         tokio::select! {
-            () = state.work().notified() => {}
-            () = tokio::time::sleep(idle) => {}
+            () = bell.rung(found) => {}
             () = asked_to_stop(&mut stopped) => {}
         }
     }
 }
 
-/// Brings back runs whose worker was lost, until `stopped` turns true. Every process does it; it does no harm twice.
+/// Brings back runs whose worker was lost, and tickets that Redis has lost, until `stopped` turns true. Every process does
+/// it; it does no harm twice.
 pub(crate) async fn reconcile(state: ApiState, mut stopped: watch::Receiver<bool>) {
     while !is_stopped(&stopped) {
         match state.database().requeue_expired().await {
@@ -166,10 +177,35 @@ pub(crate) async fn reconcile(state: ApiState, mut stopped: watch::Receiver<bool
                 "the queue cannot be read"
             ),
         }
+        make_tickets(&state).await;
         tokio::select! {
             () = tokio::time::sleep(RECONCILE) => {}
             () = asked_to_stop(&mut stopped) => {}
         }
+    }
+}
+
+/// Sees to it that there is a ticket for each run that may be taken: the database is the truth.
+async fn make_tickets(state: &ApiState) {
+    let Some(queue) = state.sharing().queue() else {
+        return;
+    };
+    let Ok(ready) = state.database().ready_runs().await else {
+        // Told of already.
+        return;
+    };
+    for (priority, runs) in ready {
+        match queue.top_up(lane(priority), runs).await {
+            Ok(0) => {}
+            Ok(missing) => tracing::info!(%priority, missing, "tickets were made again"),
+            Err(error) => {
+                tracing::warn!(%error, "workers are not woken");
+                return;
+            }
+        }
+    }
+    if let Err(error) = queue.tidy(FORGOTTEN).await {
+        tracing::debug!(%error, "workers that are gone are not forgotten yet");
     }
 }
 
@@ -182,64 +218,119 @@ async fn asked_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
+/// A run from its beginning to whatever end. Everything that is logged meanwhile carries its id and the job's.
 async fn run(
     state: &ApiState,
     claim: Claim,
+    bell: &Bell,
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<(), DbError> {
     let run = &claim.run;
-    tracing::info!(run = %run.id, job = %run.job, kind = %run.kind, attempt = run.attempts, "run begins");
+    let span = tracing::info_span!("run", run = %run.id, job = %run.job, kind = %run.kind, attempt = run.attempts);
+    let begun = Instant::now();
+    let ended = carry_out(state, &claim, bell, stopped)
+        .instrument(span)
+        .await;
+    let outcome = ended.as_ref().map_or("lost", |outcome| *outcome);
+    state
+        .metrics()
+        .ran(run.kind.as_str(), outcome, begun.elapsed());
+    ended.map(|_| ())
+}
+
+/// Returns the outcome in a word.
+async fn carry_out(
+    state: &ApiState,
+    claim: &Claim,
+    bell: &Bell,
+    stopped: &mut watch::Receiver<bool>,
+) -> Result<&'static str, DbError> {
+    let run = &claim.run;
+    tracing::info!("run begins");
     state.changes().notify_waiters();
     let begun = Instant::now();
-    let outcome = attend(state, &claim, stopped).await?;
+    let outcome = attend(state, claim, bell, stopped).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let database = state.database();
-    let heard = match outcome {
+    let (word, heard) = match outcome {
         Ok(outcome) => match outside(run, &outcome.result_key) {
-            None => match deliver_all(state, &claim, &outcome.result_key, seconds).await {
-                Ok(heard) => heard,
+            None => match deliver_all(state, claim, &outcome.result_key, seconds).await {
+                Ok(heard) => ("done", heard),
                 Err(Undelivered::Database(error)) => return Err(error),
                 Err(Undelivered::Store(error)) => {
                     let message = format!("the result could not be delivered: {error}");
-                    fail(state, &claim, &message, true, Fault::Ours).await?
+                    fail(state, claim, &message, true, Fault::Ours).await?
                 }
             },
-            Some(message) => fail(state, &claim, &message, false, Fault::Ours).await?,
+            Some(message) => fail(state, claim, &message, false, Fault::Ours).await?,
         },
-        Err(Stopped::Shutdown) => database.release(&claim).await?,
+        Err(Stopped::Shutdown) => {
+            let heard = insist(|| database.release(claim)).await?;
+            state
+                .sharing()
+                .run_waits(run.priority, run.job.as_str())
+                .await;
+            ("released", heard)
+        }
         Err(Stopped::Failed(failure)) => {
             let fault = if failure.by_request {
                 Fault::Request
             } else {
                 Fault::Ours
             };
-            fail(state, &claim, &failure.message, failure.retryable, fault).await?
+            fail(state, claim, &failure.message, failure.retryable, fault).await?
         }
     };
-    if !heard {
-        tracing::info!(run = %run.id, job = %run.job, "nobody wants the run any more, or another worker has it");
-        if database.recipients(&claim).await?.is_empty() {
-            forget(state, run).await;
-        }
+    if heard {
+        return Ok(word);
     }
-    Ok(())
+    tracing::info!("nobody wants the run any more, or another worker has it");
+    // If another worker has it, or had it and is done, the results are that one's.
+    if insist(|| database.is_cancelled(claim)).await? {
+        forget(state, run).await;
+    }
+    Ok("unwanted")
 }
 
+/// Says the last word on a run, also to a database that is away for a moment: work that is done is not thrown away. The
+/// claim's token guards against saying it too late.
+async fn insist<T, F>(say: impl Fn() -> F) -> Result<T, DbError>
+where
+    F: Future<Output = Result<T, DbError>>,
+{
+    let begun = Instant::now();
+    loop {
+        match say().await {
+            Err(DbError::Unavailable(error)) if begun.elapsed() < INSIST => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the database is away; it is told again"
+                );
+                tokio::time::sleep(AGAIN).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether the run is tried again or has failed, in a word; whether the claim was still good.
 async fn fail(
     state: &ApiState,
     claim: &Claim,
     message: &str,
     retryable: bool,
     fault: Fault,
-) -> Result<bool, DbError> {
+) -> Result<(&'static str, bool), DbError> {
     let run = &claim.run;
-    tracing::warn!(run = %run.id, job = %run.job, attempt = run.attempts, message, "run failed");
+    tracing::warn!(message, "run failed");
     let pause = state.worker_config().backoff * 4_u32.pow(run.attempts.saturating_sub(1).min(6));
-    let ended = state
-        .database()
-        .fail(claim, message, retryable.then_some(pause), fault)
-        .await?;
-    Ok(ended.is_some())
+    let retry = retryable.then_some(pause);
+    let ended = insist(|| state.database().fail(claim, message, retry, fault)).await?;
+    let word = match ended {
+        Some(JobStatus::Accepted) => "retried",
+        _ => "failed",
+    };
+    Ok((word, ended.is_some()))
 }
 
 enum Undelivered {
@@ -266,7 +357,8 @@ async fn deliver_all(
         .await
         .map_err(Undelivered::Store)?;
     let mut deliveries: Vec<Delivery> = Vec::new();
-    let mut waiting = state.database().recipients(claim).await?;
+    let database = state.database();
+    let mut waiting = insist(|| database.recipients(claim)).await?;
     loop {
         for recipient in waiting {
             let result_key = bring(state, run, result_key, &recipient).await?;
@@ -280,15 +372,12 @@ async fn deliver_all(
                 keep,
             });
         }
-        let ended = state
-            .database()
-            .finish(claim, &deliveries, seconds, Some(bytes))
-            .await?;
-        match ended {
+        let finish = || database.finish(claim, &deliveries, seconds, Some(bytes));
+        match insist(finish).await? {
             Ended::Undelivered(more) => waiting = more,
             Ended::Lost => return Ok(false),
             Ended::Done => {
-                tracing::info!(run = %run.id, job = %run.job, seconds, bytes, "run done");
+                tracing::info!(seconds, bytes, "run done");
                 if !deliveries.iter().any(|done| done.recipient.job == run.job) {
                     // Whoever began it has left; the others have their copies.
                     forget(state, run).await;
@@ -348,6 +437,7 @@ enum Stopped {
 async fn attend(
     state: &ApiState,
     claim: &Claim,
+    bell: &Bell,
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<Result<RunOutcome, Stopped>, DbError> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -398,11 +488,15 @@ async fn attend(
                 }
                 written = latest;
                 last_sign = Instant::now();
+                bell.still_at_work().await;
             }
             Ok(false) => stop.store(true, Ordering::Relaxed),
             // The database may be back before the lease ends; after that the run is no longer ours.
             Err(error) if last_sign.elapsed() < LEASE => {
-                tracing::warn!(run = %claim.run.id, error = &error as &dyn std::error::Error, "no sign of life could be given");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "no sign of life could be given"
+                );
             }
             Err(error) => {
                 stop.store(true, Ordering::Relaxed);
@@ -423,14 +517,18 @@ fn start(
     let (sender, receiver) = oneshot::channel();
     let (runner, run) = (Arc::clone(state.runner()), run.clone());
     let (stop, news) = (Arc::clone(stop), Arc::clone(news));
+    let clock = Mutex::new(StageClock::new(state.metrics(), run.kind.as_str()));
     let progress: Progress = Box::new(move |stage| {
+        let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.enter(stage.name);
         *news.lock().unwrap_or_else(PoisonError::into_inner) = News {
             stage: stage.name.to_owned(),
             percent: (stage.fraction.clamp(0.0, 1.0) * 100.0) as u8,
         };
         !stop.load(Ordering::Relaxed)
     });
-    let work = move || runner.run(&request(run)?, progress);
+    let span = tracing::Span::current();
+    let work = move || span.in_scope(|| runner.run(&request(run)?, progress));
     // A panic drops the sender, and so is noticed.
     let spawned = thread::Builder::new()
         .name("geocrop-job".to_owned())
