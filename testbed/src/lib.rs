@@ -19,6 +19,8 @@ mod port;
 mod postgres;
 mod process;
 mod redis;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 pub use missing::Missing;
 pub use port::free_port;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::process::{find, wait_for_port};
+use crate::process::{find, run, wait_for_port};
 use crate::{Missing, free_port};
 
 /// A server with a password, on a port of its own.
@@ -65,6 +65,23 @@ impl Redis {
         let up = wait_for_port(&mut child, self.port, &log);
         self.child = Some(child);
         up
+    }
+
+    /// How many entries a stream has.
+    ///
+    /// # Errors
+    /// [`Missing`] when there is no `redis-cli`, or the server does not answer.
+    pub fn length(&self, stream: &str) -> Result<usize, Missing> {
+        let client = find("redis-cli", &[])
+            .or_else(|| find("valkey-cli", &[]))
+            .ok_or_else(|| Missing::new("redis-cli is not installed (apt package redis-tools)"))?;
+        let output = run(Command::new(client)
+            .env("REDISCLI_AUTH", Self::PASSWORD)
+            .args(["-p", &self.port.to_string(), "--raw", "XLEN", stream]))?;
+        let words = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        words
+            .parse()
+            .map_err(|_| Missing::new(format!("Redis said: {words}")))
     }
 
     /// Ends the server at once; what it held is lost.
