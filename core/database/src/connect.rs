@@ -4,13 +4,15 @@ use std::fmt::{self, Write as _};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 
 use crate::DbError;
+use crate::readers::Readers;
 
 /// How long a question waits for a connection. A database that restarts is back by then.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,7 +63,10 @@ pub struct PoolUse {
 /// The database. Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Database {
+    /// A file of SQLite has one writer: who waits for it waits in line, not on a lock that each tries again and again.
     pub(crate) pool: AnyPool,
+    /// For single questions, where they are not the pool's as well.
+    pub(crate) readers: Option<Arc<Readers>>,
     pub(crate) dialect: Dialect,
 }
 
@@ -101,13 +106,19 @@ impl Database {
                 .await?;
             return Ok(Self {
                 pool,
+                readers: None,
                 dialect: Dialect::Postgres,
             });
         }
-        let pool = open_sqlite(&options.url).await?;
+        let (pool, address) = open_sqlite(&options.url).await?;
         SQLITE.run(&pool).await?;
+        let readers = match address {
+            Some(address) => Some(open_readers(&address).await?),
+            None => None,
+        };
         Ok(Self {
             pool,
+            readers,
             dialect: Dialect::Sqlite,
         })
     }
@@ -119,15 +130,21 @@ impl Database {
 
     /// How many connections are in use.
     pub fn pool_use(&self) -> PoolUse {
+        let readers = self.readers.as_ref().map(|readers| readers.count());
+        let (readers, free) = readers.unwrap_or_default();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         PoolUse {
-            open: self.pool.size(),
-            idle: u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX),
-            limit: self.pool.options().get_max_connections(),
+            open: self.pool.size() + count(readers),
+            idle: count(self.pool.num_idle() + free),
+            limit: self.pool.options().get_max_connections() + count(readers),
         }
     }
 
     /// Closes all connections; SQLite folds its log into the file.
     pub async fn close(&self) {
+        if let Some(readers) = &self.readers {
+            readers.close();
+        }
         self.pool.close().await;
     }
 }
@@ -188,7 +205,26 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-async fn open_sqlite(url: &str) -> Result<AnyPool, DbError> {
+/// Threads that read at the same time, at most.
+const READERS: usize = 4;
+
+/// Readers and a writer at once; a commit survives a power cut; a write waits for another process' write.
+const SQLITE_SETTINGS: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000";
+
+async fn open_readers(address: &str) -> Result<Arc<Readers>, DbError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut readers = Vec::new();
+    for _ in 0..cores.clamp(2, READERS) {
+        let mut reader = AnyConnection::connect(address).await?;
+        reader.execute(SQLITE_SETTINGS).await?;
+        readers.push(reader);
+    }
+    Ok(Readers::new(readers))
+}
+
+/// The writer, and the address for others where there may be others.
+async fn open_sqlite(url: &str) -> Result<(AnyPool, Option<String>), DbError> {
     let invalid = || DbError::InvalidUrl {
         url: url.split_once("://").map_or_else(
             || url.to_owned(),
@@ -212,7 +248,7 @@ async fn open_sqlite(url: &str) -> Result<AnyPool, DbError> {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect("sqlite::memory:")
             .await?;
-        return Ok(pool);
+        return Ok((pool, None));
     }
     if path.is_empty() {
         return Err(invalid());
@@ -220,19 +256,18 @@ async fn open_sqlite(url: &str) -> Result<AnyPool, DbError> {
     make_private_file(Path::new(path))?;
     let address = format!("sqlite://{}", percent_encoded(path));
     let pool = AnyPoolOptions::new()
-        .max_connections(4)
+        .max_connections(1)
+        .test_before_acquire(false)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(|connection, _| {
             Box::pin(async move {
-                // Readers and a writer at once; a commit survives a power cut; a write waits for another one.
-                let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000";
-                connection.execute(settings).await?;
+                connection.execute(SQLITE_SETTINGS).await?;
                 Ok(())
             })
         })
         .connect(&address)
         .await?;
-    Ok(pool)
+    Ok((pool, Some(address)))
 }
 
 /// A path as it may stand in an address.

@@ -18,6 +18,7 @@ mod connect;
 mod error;
 pub mod invites;
 pub mod jobs;
+mod readers;
 mod scope;
 mod secret;
 pub mod sessions;

@@ -9,6 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::connect::Dialect;
+use crate::readers::Reader;
 use crate::{Database, DbError};
 
 /// Whose rows may be seen and changed.
@@ -28,6 +29,8 @@ pub(crate) struct Work {
 
 enum Inner {
     /// A single statement of SQLite needs no transaction around it.
+    Reader(Reader),
+    /// The same in a database that has one connection for everything.
     Plain(PoolConnection<Any>),
     Transaction(Transaction<'static, Any>),
 }
@@ -37,7 +40,10 @@ impl Database {
     pub(crate) async fn one(&self, scope: Scope<'_>) -> Result<Work, DbError> {
         match self.dialect {
             Dialect::Sqlite => Ok(Work {
-                inner: Inner::Plain(self.pool.acquire().await?),
+                inner: match &self.readers {
+                    Some(readers) => Inner::Reader(readers.lend().await?),
+                    None => Inner::Plain(self.pool.acquire().await?),
+                },
                 dialect: self.dialect,
             }),
             Dialect::Postgres => self.write(scope).await,
@@ -64,6 +70,7 @@ impl Work {
     /// The connection to ask on.
     pub(crate) fn on(&mut self) -> &mut AnyConnection {
         match &mut self.inner {
+            Inner::Reader(reader) => reader.on(),
             Inner::Plain(connection) => connection,
             Inner::Transaction(transaction) => transaction,
         }

@@ -1,5 +1,9 @@
 //! Asking for something: quota, idempotency and the place in the queue in one step.
 
+use sqlx::Any;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+
 use super::document::{JobRow, job_columns};
 use super::{Job, NewJob};
 use crate::connect::Dialect;
@@ -232,7 +236,7 @@ impl Database {
                     CASE WHEN $21 IS NULL THEN 0 ELSE 100 END, ST_SetSRID(ST_GeomFromGeoJSON($22), 4326))"
             }
         };
-        let mut query = sqlx::query(sql)
+        let query = sqlx::query(sql)
             .bind(entry.id)
             .bind(user.tenant.as_str())
             .bind(&user.id)
@@ -241,13 +245,13 @@ impl Database {
             .bind(&new.request)
             .bind(new.recipe.as_ref().map(AsRef::<str>::as_ref))
             .bind(new.period.as_ref().map(AsRef::<str>::as_ref))
-            .bind(&new.aoi_geojson)
-            .bind(new.area_km2)
+            .bind(&new.aoi_geojson);
+        let mut query = bind_number(query, new.area_km2)
             .bind(new.priority.rank())
             .bind(entry.source)
             .bind(entry.counted)
-            .bind(entry.status)
-            .bind(new.estimate.seconds)
+            .bind(entry.status);
+        query = bind_number(query, new.estimate.seconds)
             .bind(new.estimate.bytes)
             .bind(entry.now)
             .bind(entry.started_at)
@@ -273,6 +277,18 @@ impl Database {
             .await?;
         }
         Ok(())
+    }
+}
+
+/// Binds a number that may be missing. sqlx's driver for any database tells `PostgreSQL` that a missing `f64` is of four
+/// bytes, and a missing `f32` of eight; the statement, prepared once, would then refuse the number that comes next.
+fn bind_number(
+    query: Query<'_, Any, AnyArguments>,
+    number: Option<f64>,
+) -> Query<'_, Any, AnyArguments> {
+    match number {
+        Some(number) => query.bind(number),
+        None => query.bind(None::<f32>),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use geocrop_database::jobs::{Delivery, Fault};
 use geocrop_database::{
-    Database, Ended, JobFilter, JobKind, JobStatus, MAX_ATTEMPTS, NewJob, Priority,
+    Database, Ended, Estimate, JobFilter, JobKind, JobStatus, MAX_ATTEMPTS, NewJob, Priority,
 };
 
 use super::{DAY, LEASE, claim, delivery, new_job, read, slug, status, submit, user};
@@ -23,6 +23,75 @@ pub(crate) async fn a_job_of_a_whole_number_of_square_kilometres_is_taken_like_a
     let claim = claim(&db).await;
     assert_eq!(claim.run.job, job.id);
     assert_eq!(claim.run.area_km2, Some(2.0));
+}
+
+pub(crate) async fn numbers_may_be_there_and_missing_in_any_order(db: Database) {
+    let ann = user(&db, "one", "ann").await;
+    for (n, number) in [None, Some(2.5), None, Some(0.5)].into_iter().enumerate() {
+        let new = NewJob {
+            area_km2: number,
+            estimate: Estimate {
+                seconds: number,
+                bytes: number.map(|_| 7),
+            },
+            ..new_job(n as u32 + 1)
+        };
+        let job = submit(&db, &ann, &new).await;
+        assert_eq!((job.area_km2, job.estimate.seconds), (number, number));
+        assert_eq!(claim(&db).await.run.area_km2, number);
+    }
+}
+
+pub(crate) async fn only_a_cancelled_run_is_cancelled(db: Database) {
+    let ann = user(&db, "one", "ann").await;
+    let job = submit(&db, &ann, &new_job(1)).await;
+    let first = db
+        .claim_next("slow", Duration::ZERO)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!db.is_cancelled(&first).await.unwrap());
+    assert_eq!(db.requeue_expired().await.unwrap().waiting, 1);
+    let second = claim(&db).await;
+    assert!(!db.is_cancelled(&first).await.unwrap(), "another has it");
+    let delivery = Delivery {
+        recipient: db.recipients(&second).await.unwrap().remove(0),
+        result_key: "jobs/one/x/y.json".to_owned(),
+        keep: LEASE,
+    };
+    let done = db.finish(&second, &[delivery], 1.0, None).await.unwrap();
+    assert_eq!(done, Ended::Done);
+    assert_eq!(status(&db, &job).await, JobStatus::Successful);
+    assert!(!db.is_cancelled(&first).await.unwrap(), "another did it");
+
+    let job = submit(&db, &ann, &new_job(2)).await;
+    let claimed = claim(&db).await;
+    db.dismiss(&ann.tenant, job.id.as_str()).await.unwrap();
+    assert!(db.is_cancelled(&claimed).await.unwrap());
+}
+
+pub(crate) async fn what_is_ready_is_counted_by_priority(db: Database) {
+    let ann = user(&db, "one", "ann").await;
+    for (n, priority) in [Priority::Low, Priority::High, Priority::Low]
+        .into_iter()
+        .enumerate()
+    {
+        let new = NewJob {
+            priority,
+            ..new_job(n as u32 + 1)
+        };
+        submit(&db, &ann, &new).await;
+    }
+    let ready = async || {
+        let ready = db.ready_runs().await.unwrap();
+        ready.into_iter().map(|(_, runs)| runs).collect::<Vec<_>>()
+    };
+    assert_eq!(ready().await, [1, 0, 2]);
+    let high = claim(&db).await;
+    assert_eq!(ready().await, [0, 0, 2], "a claimed one is not ready");
+    let later = Some(Duration::from_mins(10));
+    db.fail(&high, "away", later, Fault::Ours).await.unwrap();
+    assert_eq!(ready().await, [0, 0, 2], "nor one that is to wait");
 }
 
 pub(crate) async fn a_job_goes_from_accepted_to_successful(db: Database) {
