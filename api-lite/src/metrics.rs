@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
@@ -60,106 +61,77 @@ impl Metrics {
     }
 
     fn with(registry: Registry) -> prometheus::Result<Self> {
-        let gauges = |name: &str, about: &str, labels: &[&str]| {
-            let gauges = IntGaugeVec::new(Opts::new(name, about), labels)?;
-            registry.register(Box::new(gauges.clone()))?;
-            prometheus::Result::Ok(gauges)
-        };
-        let moments = |name: &str, about: &str, labels: &[&str]| {
-            let gauges = GaugeVec::new(Opts::new(name, about), labels)?;
-            registry.register(Box::new(gauges.clone()))?;
-            prometheus::Result::Ok(gauges)
-        };
-        let gauge = |name: &str, about: &str| {
-            let gauge = IntGauge::new(name, about)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
-        let seconds = |name: &str, about: &str, labels: &[&str], buckets: &[f64]| {
-            let options = HistogramOpts::new(name, about).buckets(buckets.to_vec());
-            let seconds = HistogramVec::new(options, labels)?;
-            registry.register(Box::new(seconds.clone()))?;
-            prometheus::Result::Ok(seconds)
-        };
-        let about = gauges("geocrop_build_info", "The program's version.", &["version"])?;
-        about.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        #[cfg(target_os = "linux")]
-        registry.register(Box::new(
-            prometheus::process_collector::ProcessCollector::for_self(),
-        ))?;
-        let caches = IntCounterVec::new(
-            Opts::new(
-                "geocrop_cache_requests_total",
-                "Answers that were kept (hit) or had to be made (miss).",
-            ),
-            &["cache", "outcome"],
-        )?;
-        registry.register(Box::new(caches.clone()))?;
-        let queue_oldest = Gauge::new(
-            "geocrop_queue_oldest_seconds",
-            "How long the run that has waited longest has waited.",
-        )?;
-        registry.register(Box::new(queue_oldest.clone()))?;
+        let make = Maker(&registry);
+        make.about_this_process()?;
         Ok(Self {
-            requests: seconds(
+            requests: make.seconds(
                 "geocrop_http_request_duration_seconds",
                 "Time until a request's answer begins.",
                 &["route", "method", "status"],
                 &REQUEST_SECONDS,
             )?,
-            in_flight: gauge(
+            in_flight: make.gauge(
                 "geocrop_http_requests_in_flight",
                 "Requests that are being answered.",
             )?,
-            runs: seconds(
+            runs: make.seconds(
                 "geocrop_run_seconds",
                 "Time that a worker spent on a run, once.",
                 &["kind", "outcome"],
                 &WORK_SECONDS,
             )?,
-            stages: seconds(
+            stages: make.seconds(
                 "geocrop_run_stage_seconds",
                 "Time that a run spent in a stage.",
                 &["kind", "stage"],
                 &WORK_SECONDS,
             )?,
-            caches,
-            jobs: gauges(
+            caches: make.kept(IntCounterVec::new(
+                Opts::new(
+                    "geocrop_cache_requests_total",
+                    "Answers that were kept (hit) or had to be made (miss).",
+                ),
+                &["cache", "outcome"],
+            )?)?,
+            jobs: make.gauges(
                 "geocrop_jobs",
                 "Jobs that are known, by where they stand, kind, and role of who asked.",
                 &["status", "kind", "role"],
             )?,
-            queue_depth: gauges(
+            queue_depth: make.gauges(
                 "geocrop_queue_depth",
                 "Runs that wait for a worker.",
                 &["priority"],
             )?,
-            queue_oldest,
-            connections: gauges(
+            queue_oldest: make.kept(Gauge::new(
+                "geocrop_queue_oldest_seconds",
+                "How long the run that has waited longest has waited.",
+            )?)?,
+            connections: make.gauges(
                 "geocrop_database_connections",
                 "Open connections of this process to the database.",
                 &["state"],
             )?,
-            connections_max: gauge(
+            connections_max: make.gauge(
                 "geocrop_database_connections_max",
                 "Connections that this process may open.",
             )?,
-            redis_up: gauges(
+            redis_up: make.gauges(
                 "geocrop_redis_up",
                 "Whether Redis answers this process; no sample where none is configured.",
                 &[],
             )?,
-            newest_layer: moments(
+            newest_layer: make.moments(
                 "geocrop_newest_layer_seconds",
                 "When the newest layer was published, in seconds since 1970.",
                 &[],
             )?,
-            part_up: moments(
+            part_up: make.moments(
                 STATE_METRIC,
                 "State of a part of the service: 1 up, 0.5 degraded, 0 down.",
                 &["part"],
             )?,
-            part_since: moments(
+            part_since: make.moments(
                 SINCE_METRIC,
                 "When the part came to be as it is, in seconds since 1970.",
                 &["part"],
@@ -195,6 +167,50 @@ impl Metrics {
             );
             String::new()
         })
+    }
+}
+
+/// Makes what is counted and enters it into the register.
+struct Maker<'r>(&'r Registry);
+
+impl Maker<'_> {
+    fn kept<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
+        self.0.register(Box::new(collector.clone()))?;
+        Ok(collector)
+    }
+
+    fn gauge(&self, name: &str, about: &str) -> prometheus::Result<IntGauge> {
+        self.kept(IntGauge::new(name, about)?)
+    }
+
+    fn gauges(&self, name: &str, about: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        self.kept(IntGaugeVec::new(Opts::new(name, about), labels)?)
+    }
+
+    fn moments(&self, name: &str, about: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        self.kept(GaugeVec::new(Opts::new(name, about), labels)?)
+    }
+
+    fn seconds(
+        &self,
+        name: &str,
+        about: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> prometheus::Result<HistogramVec> {
+        let options = HistogramOpts::new(name, about).buckets(buckets.to_vec());
+        self.kept(HistogramVec::new(options, labels)?)
+    }
+
+    /// Version, memory, processor time, open files.
+    fn about_this_process(&self) -> prometheus::Result<()> {
+        let about = self.gauges("geocrop_build_info", "The program's version.", &["version"])?;
+        about.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        #[cfg(target_os = "linux")]
+        self.0.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        Ok(())
     }
 }
 

@@ -228,6 +228,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { .. } | StoreError::InvalidKey { .. } => {
                 Self::not_found("There is no such file.")
             }
+            error @ StoreError::Unreachable { .. } => Self::unavailable(&error),
             error => Self::internal(&error),
         }
     }

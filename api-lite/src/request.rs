@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use geocrop_database::{User, api_keys};
+use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
@@ -125,21 +126,24 @@ impl FromRequestParts<ApiState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let token = bearer(parts)?;
+        let look = match state.callers().get(token) {
+            Ok(user) => return Ok(Self(user)),
+            Err(look) => look,
+        };
         if token.starts_with(api_keys::PREFIX) {
             let user = state.database().api_key_user(token).await?;
-            return user
-                .map(Self)
-                .ok_or_else(|| Problem::unauthorized("The key is not valid."));
+            let user = user.ok_or_else(|| Problem::unauthorized("The key is not valid."))?;
+            state.callers().put(look, token, &user, Duration::MAX);
+            return Ok(Self(user));
         }
         let bearer = state.tokens().verify(token)?;
         // The session may have ended, the account be gone, or its role be another, since the token was made.
-        state
-            .database()
-            .session_user(&bearer.session)
-            .await?
+        let user = state.database().session_user(&bearer.session).await?;
+        let user = user
             .filter(|user| user.id == bearer.user)
-            .map(Self)
-            .ok_or_else(|| Problem::unauthorized("The session of this token has ended."))
+            .ok_or_else(|| Problem::unauthorized("The session of this token has ended."))?;
+        state.callers().put(look, token, &user, bearer.left);
+        Ok(Self(user))
     }
 }
 
@@ -200,10 +204,10 @@ impl FromRequestParts<ApiState> for ClientAddress {
 }
 
 /// The last address in the chain that is not one of our own proxies: what stands before it, anybody may have written.
-fn client(peer: IpAddr, hops: &[IpAddr], trusted: &[IpAddr]) -> IpAddr {
+fn client(peer: IpAddr, hops: &[IpAddr], trusted: &[IpNet]) -> IpAddr {
     let mut address = peer;
     for hop in hops.iter().rev() {
-        if !trusted.contains(&address) {
+        if !trusted.iter().any(|network| network.contains(&address)) {
             break;
         }
         address = *hop;
@@ -218,8 +222,8 @@ mod tests {
     #[test]
     fn only_what_trusted_proxies_say_of_a_client_is_believed() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
-        let hops = [ip("6.6.6.6"), ip("1.2.3.4"), ip("10.0.0.2")];
+        let proxies = ["10.0.0.1/32", "10.42.0.0/16"].map(|text| text.parse::<IpNet>().unwrap());
+        let hops = [ip("6.6.6.6"), ip("1.2.3.4"), ip("10.42.7.2")];
         assert_eq!(client(ip("10.0.0.1"), &hops, &proxies), ip("1.2.3.4"));
         assert_eq!(client(ip("9.9.9.9"), &hops, &proxies), ip("9.9.9.9"));
         assert_eq!(client(ip("10.0.0.1"), &[], &proxies), ip("10.0.0.1"));

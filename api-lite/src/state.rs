@@ -1,6 +1,5 @@
 //! What all requests and the workers share.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +8,10 @@ use std::time::Duration;
 use geocrop_database::Database;
 use geocrop_redis::Redis;
 use geocrop_store::Store;
+use ipnet::IpNet;
 use tokio::sync::{Mutex, Notify, watch};
 
-use crate::auth::{Passwords, Tokens};
+use crate::auth::{Callers, Passwords, Tokens};
 use crate::layers::Layers;
 use crate::limits::Rate;
 use crate::metrics::Metrics;
@@ -42,8 +42,8 @@ pub struct ApiConfig {
     pub roles: Roles,
     /// How this process works on the queue.
     pub worker: WorkerConfig,
-    /// Proxies whose word on where a request comes from is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Networks of proxies whose word on where a request comes from is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Pages of other sites whose scripts may use accounts and jobs, such as `https://maps.example.org`; `*`: any.
     pub cors_origins: Vec<String>,
     /// What the status is made of.
@@ -90,6 +90,7 @@ struct Shared {
     tokens: Tokens,
     passwords: Passwords,
     sharing: Sharing,
+    callers: Callers,
     metrics: Metrics,
     /// Held while the metrics are read.
     scrape: Mutex<()>,
@@ -124,6 +125,7 @@ impl ApiState {
             tokens,
             passwords,
             sharing: Sharing::new(config.redis.clone(), config.auth.login_rate),
+            callers: Callers::default(),
             metrics: Metrics::new(),
             scrape: Mutex::new(()),
             config,
@@ -164,6 +166,10 @@ impl ApiState {
         &self.0.sharing
     }
 
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.0.callers
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
@@ -184,7 +190,7 @@ impl ApiState {
         &self.0.config.worker
     }
 
-    pub(crate) fn trusted_proxies(&self) -> &[IpAddr] {
+    pub(crate) fn trusted_proxies(&self) -> &[IpNet] {
         &self.0.config.trusted_proxies
     }
 

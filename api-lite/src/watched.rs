@@ -22,7 +22,8 @@ pub(crate) async fn watch(State(state): State<ApiState>, request: Request, next:
         .get::<MatchedPath>()
         .map_or("other", MatchedPath::as_str)
         .to_owned();
-    let span = tracing::info_span!("request", request_id = %id, method, route, otel.kind = "server", status = tracing::field::Empty);
+    // At the level of errors, so that a log of errors alone still says whose they are.
+    let span = tracing::error_span!("request", request_id = %id, method, route, otel.kind = "server", status = tracing::field::Empty);
     let metrics = state.metrics();
     // Also when the client leaves and the answer is dropped half made.
     let _in_flight = InFlight::new(metrics.in_flight.clone());

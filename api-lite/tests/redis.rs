@@ -34,10 +34,10 @@ async fn place() -> Option<(Redis, Place)> {
 /// A process that takes requests, and one that works.
 async fn pair(place: &mut Place) -> (Server, Server) {
     place.worker.runs_at_once = 0;
-    place.worker.name = "api".to_owned();
+    "api".clone_into(&mut place.worker.name);
     let api = place.start().await;
     place.worker.runs_at_once = 2;
-    place.worker.name = "worker".to_owned();
+    "worker".clone_into(&mut place.worker.name);
     (api, place.start().await)
 }
 
@@ -158,7 +158,7 @@ async fn tries_to_log_in_are_counted_for_all_processes_and_by_each_when_redis_is
     };
     place.auth.login_rate = Rate {
         burst: 3,
-        every: Duration::from_secs(600),
+        every: Duration::from_mins(10),
     };
     let (one, two) = pair(&mut place).await;
     let guess = async |server: &Server, name: &str| {

@@ -26,7 +26,7 @@ struct Known {
 
 /// Every setting. The environment's name is `GEOCROP_` and the key in capitals, a dot as `_`. A key with a dot is one of a
 /// table in the file: `mlflow_url` of `[status]`.
-const KNOWN: [Known; 27] = [
+const KNOWN: [Known; 28] = [
     Known {
         key: "store",
         default: "store",
@@ -95,10 +95,15 @@ const KNOWN: [Known; 27] = [
         key: "auth.session_days",
         default: "14",
     },
-    // Jobs that a process works on at once, and seconds that they have to come to their end at a stop.
+    // Jobs that a process works on at once, which share its memory; seconds until the jobs of a worker that died are taken
+    // over; seconds that they have to come to their end at a stop.
     Known {
         key: "worker.jobs_at_once",
         default: "1",
+    },
+    Known {
+        key: "worker.lease_seconds",
+        default: "60",
     },
     Known {
         key: "worker.seconds_to_finish",
@@ -109,7 +114,7 @@ const KNOWN: [Known; 27] = [
         key: "public_url",
         default: "",
     },
-    // Addresses of proxies whose X-Forwarded-For is believed.
+    // Addresses and networks (10.42.0.0/16) of proxies whose X-Forwarded-For is believed.
     Known {
         key: "trusted_proxies",
         default: "",
@@ -149,6 +154,9 @@ const KNOWN: [Known; 27] = [
         default: "",
     },
 ];
+
+/// Megabytes that a task needs at least.
+pub(crate) const LEAST_MB: usize = 128;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -298,7 +306,7 @@ impl Config {
         value
             .parse()
             .ok()
-            .filter(|mb| *mb >= 128)
+            .filter(|mb| *mb >= LEAST_MB)
             .ok_or_else(|| Usage(format!("memory = '{value}': give megabytes, 128 or more")).into())
     }
 

@@ -38,6 +38,8 @@ struct Claims {
 pub(crate) struct Bearer {
     pub(crate) user: String,
     pub(crate) session: String,
+    /// How long the token is still good.
+    pub(crate) left: Duration,
 }
 
 /// Makes and checks tokens.
@@ -100,6 +102,12 @@ impl Tokens {
             .map(|token| Bearer {
                 user: token.claims.sub,
                 session: token.claims.sid,
+                left: Duration::from_secs(
+                    token
+                        .claims
+                        .exp
+                        .saturating_sub(jsonwebtoken::get_current_timestamp()),
+                ),
             })
             .map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => Problem::unauthorized("The token has expired.")

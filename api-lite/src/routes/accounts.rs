@@ -106,6 +106,8 @@ pub(crate) async fn token(
             refresh_token: Some(token),
         } => {
             let session = state.database().continue_session(&token).await?;
+            // A token that was used up before has ended its session.
+            state.callers().forget();
             let session = session.ok_or_else(|| {
                 Problem::new(
                     StatusCode::UNAUTHORIZED,
@@ -156,7 +158,9 @@ pub(crate) async fn logout(
 ) -> Result<StatusCode, Problem> {
     let (parts, _) = request.into_parts();
     let bearer = state.tokens().verify(bearer(&parts)?)?;
-    if !state.database().end_session(&bearer.session).await? {
+    let ended = state.database().end_session(&bearer.session).await?;
+    state.callers().forget();
+    if !ended {
         return Err(Problem::unauthorized(
             "The session of this token has ended.",
         ));

@@ -176,7 +176,9 @@ pub(crate) async fn revoke(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    if state.database().revoke_invite(&user.tenant, &id).await? {
+    let revoked = state.database().revoke_invite(&user.tenant, &id).await?;
+    state.callers().forget();
+    if revoked {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Problem::not_found("There is no such invite."))
@@ -348,7 +350,9 @@ pub(crate) async fn revoke_key(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    if state.database().revoke_api_key(&user, &id).await? {
+    let revoked = state.database().revoke_api_key(&user, &id).await?;
+    state.callers().forget();
+    if revoked {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Problem::not_found("You have no such key."))

@@ -95,18 +95,17 @@ pub(crate) async fn status(Shared(state): Shared<ApiState>) -> Result<Response, 
     // One for all servers behind the same name.
     let (sharing, key) = (state.sharing(), "v1");
     let kept = sharing.kept(Kept::Status, key, state.metrics()).await;
-    let answer = match kept {
-        Some(answer) => answer,
-        None => {
-            let document = document(&state).await;
-            let answer = serde_json::to_vec(&document).map_err(|e| Problem::internal(&e))?;
-            let answer = Bytes::from(answer);
-            // Before the first look there is nothing worth keeping.
-            if document.checked_at.is_some() {
-                sharing.keep(Kept::Status, key, &answer);
-            }
-            answer
+    let answer = if let Some(answer) = kept {
+        answer
+    } else {
+        let document = document(&state).await;
+        let answer = serde_json::to_vec(&document).map_err(|e| Problem::internal(&e))?;
+        let answer = Bytes::from(answer);
+        // Before the first look there is nothing worth keeping.
+        if document.checked_at.is_some() {
+            sharing.keep(Kept::Status, key, &answer);
         }
+        answer
     };
     let media_type = [(header::CONTENT_TYPE, "application/json")];
     Ok((media_type, answer).into_response())

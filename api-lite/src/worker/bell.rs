@@ -32,7 +32,10 @@ impl Bell {
     pub(super) fn new(state: &ApiState, slot: usize) -> Self {
         let tickets = state.sharing().queue().map(|queue| {
             let name = format!("{} {slot}", state.worker_config().name);
-            (queue.clone(), queue.listener(name, super::LEASE))
+            (
+                queue.clone(),
+                queue.listener(name, state.worker_config().lease),
+            )
         });
         Self {
             state: state.clone(),

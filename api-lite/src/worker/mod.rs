@@ -26,19 +26,13 @@ use crate::objects::blocking;
 use crate::routes::parse_accepted;
 use crate::{ApiState, JobRequest, Progress, RunFailure, RunOutcome, deliver};
 
-/// How long a run is the worker's without a sign of life.
-const LEASE: Duration = Duration::from_mins(1);
-/// How often a sign of life is given when there is no news.
-const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How often news is written, at most.
 const NEWS: Duration = Duration::from_millis(200);
 /// The pause before a database that was away is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// A worker that was not heard of for so long, and holds nothing, is forgotten.
 const FORGOTTEN: Duration = Duration::from_hours(1);
-/// How long a database that is away is told of a run's end.
-const INSIST: Duration = Duration::from_secs(30);
-/// How often runs are looked for whose worker was lost.
+/// How often runs are looked for whose worker was lost, at least.
 const RECONCILE: Duration = Duration::from_secs(10);
 /// The pause before the second attempt; each further one waits four times as long.
 const BACKOFF: Duration = Duration::from_secs(10);
@@ -50,6 +44,9 @@ pub struct WorkerConfig {
     pub name: String,
     /// Runs at once; 0: this process takes none.
     pub runs_at_once: usize,
+    /// How long a run is the worker's without a sign of life, which it gives three times as often. So long the jobs of a
+    /// worker that died wait.
+    pub lease: Duration,
     /// How long running work may go on after the stop was asked for.
     pub time_to_finish: Duration,
     /// The pause before a failed run is tried again, the first time.
@@ -62,6 +59,7 @@ impl Default for WorkerConfig {
         Self {
             name: "worker".to_owned(),
             runs_at_once: 1,
+            lease: Duration::from_mins(1),
             time_to_finish: Duration::from_secs(10),
             backoff: BACKOFF,
         }
@@ -120,7 +118,7 @@ async fn slot(state: ApiState, number: usize, mut stopped: watch::Receiver<bool>
         state.board().worker_is_alive();
         let next = state
             .database()
-            .claim_next(&state.worker_config().name, LEASE)
+            .claim_next(&state.worker_config().name, state.worker_config().lease)
             .await;
         let found = match next {
             Ok(Some(claim)) => {
@@ -156,6 +154,7 @@ async fn slot(state: ApiState, number: usize, mut stopped: watch::Receiver<bool>
 /// Brings back runs whose worker was lost, and tickets that Redis has lost, until `stopped` turns true. Every process does
 /// it; it does no harm twice.
 pub(crate) async fn reconcile(state: ApiState, mut stopped: watch::Receiver<bool>) {
+    let every = RECONCILE.min(state.worker_config().lease / 2);
     while !is_stopped(&stopped) {
         match state.database().requeue_expired().await {
             Ok(requeued) if requeued.waiting > 0 => {
@@ -179,7 +178,7 @@ pub(crate) async fn reconcile(state: ApiState, mut stopped: watch::Receiver<bool
         }
         make_tickets(&state).await;
         tokio::select! {
-            () = tokio::time::sleep(RECONCILE) => {}
+            () = tokio::time::sleep(every) => {}
             () = asked_to_stop(&mut stopped) => {}
         }
     }
@@ -226,7 +225,7 @@ async fn run(
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<(), DbError> {
     let run = &claim.run;
-    let span = tracing::info_span!("run", run = %run.id, job = %run.job, kind = %run.kind, attempt = run.attempts);
+    let span = tracing::error_span!("run", run = %run.id, job = %run.job, kind = %run.kind, attempt = run.attempts);
     let begun = Instant::now();
     let ended = carry_out(state, &claim, bell, stopped)
         .instrument(span)
@@ -265,7 +264,7 @@ async fn carry_out(
             Some(message) => fail(state, claim, &message, false, Fault::Ours).await?,
         },
         Err(Stopped::Shutdown) => {
-            let heard = insist(|| database.release(claim)).await?;
+            let heard = insist(state, || database.release(claim)).await?;
             state
                 .sharing()
                 .run_waits(run.priority, run.job.as_str())
@@ -286,7 +285,7 @@ async fn carry_out(
     }
     tracing::info!("nobody wants the run any more, or another worker has it");
     // If another worker has it, or had it and is done, the results are that one's.
-    if insist(|| database.is_cancelled(claim)).await? {
+    if insist(state, || database.is_cancelled(claim)).await? {
         forget(state, run).await;
     }
     Ok("unwanted")
@@ -294,14 +293,14 @@ async fn carry_out(
 
 /// Says the last word on a run, also to a database that is away for a moment: work that is done is not thrown away. The
 /// claim's token guards against saying it too late.
-async fn insist<T, F>(say: impl Fn() -> F) -> Result<T, DbError>
+async fn insist<T, F>(state: &ApiState, say: impl Fn() -> F) -> Result<T, DbError>
 where
     F: Future<Output = Result<T, DbError>>,
 {
-    let begun = Instant::now();
+    let (begun, patience) = (Instant::now(), state.worker_config().lease / 2);
     loop {
         match say().await {
-            Err(DbError::Unavailable(error)) if begun.elapsed() < INSIST => {
+            Err(DbError::Unavailable(error)) if begun.elapsed() < patience => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the database is away; it is told again"
@@ -325,7 +324,10 @@ async fn fail(
     tracing::warn!(message, "run failed");
     let pause = state.worker_config().backoff * 4_u32.pow(run.attempts.saturating_sub(1).min(6));
     let retry = retryable.then_some(pause);
-    let ended = insist(|| state.database().fail(claim, message, retry, fault)).await?;
+    let ended = insist(state, || {
+        state.database().fail(claim, message, retry, fault)
+    })
+    .await?;
     let word = match ended {
         Some(JobStatus::Accepted) => "retried",
         _ => "failed",
@@ -358,7 +360,7 @@ async fn deliver_all(
         .map_err(Undelivered::Store)?;
     let mut deliveries: Vec<Delivery> = Vec::new();
     let database = state.database();
-    let mut waiting = insist(|| database.recipients(claim)).await?;
+    let mut waiting = insist(state, || database.recipients(claim)).await?;
     loop {
         for recipient in waiting {
             let result_key = bring(state, run, result_key, &recipient).await?;
@@ -373,7 +375,7 @@ async fn deliver_all(
             });
         }
         let finish = || database.finish(claim, &deliveries, seconds, Some(bytes));
-        match insist(finish).await? {
+        match insist(state, finish).await? {
             Ended::Undelivered(more) => waiting = more,
             Ended::Lost => return Ok(false),
             Ended::Done => {
@@ -440,6 +442,7 @@ async fn attend(
     bell: &Bell,
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<Result<RunOutcome, Stopped>, DbError> {
+    let lease = state.worker_config().lease;
     let stop = Arc::new(AtomicBool::new(false));
     let news = Arc::new(Mutex::new(News::default()));
     let mut dismissals = state.dismissals();
@@ -473,13 +476,13 @@ async fn attend(
             stop.store(true, Ordering::Relaxed);
         }
         let latest = news.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if !look && latest == written && last_sign.elapsed() < HEARTBEAT {
+        if !look && latest == written && last_sign.elapsed() < lease / 3 {
             continue;
         }
         state.board().worker_is_alive();
         match state
             .database()
-            .heartbeat(claim, &latest.stage, latest.percent, LEASE)
+            .heartbeat(claim, &latest.stage, latest.percent, lease)
             .await
         {
             Ok(true) => {
@@ -492,7 +495,7 @@ async fn attend(
             }
             Ok(false) => stop.store(true, Ordering::Relaxed),
             // The database may be back before the lease ends; after that the run is no longer ours.
-            Err(error) if last_sign.elapsed() < LEASE => {
+            Err(error) if last_sign.elapsed() < lease => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "no sign of life could be given"

@@ -14,10 +14,11 @@ use geocrop_api::{
 use geocrop_database::{Database, DatabaseOptions};
 use geocrop_redis::Redis;
 use geocrop_store::Store;
+use ipnet::IpNet;
 
 use super::{places, precompute, user};
 use crate::args::{Api, ApiCommand, Worker};
-use crate::config::{Config, Usage, cache_dir};
+use crate::config::{Config, LEAST_MB, Usage, cache_dir};
 use crate::progress;
 use crate::runner::EngineRunner;
 
@@ -42,7 +43,7 @@ pub(crate) struct Setup {
     auth: AuthConfig,
     roles: Roles,
     worker: WorkerConfig,
-    trusted_proxies: Vec<IpAddr>,
+    trusted_proxies: Vec<IpNet>,
     public_url: Option<String>,
     cors_origins: Vec<String>,
     status: StatusConfig,
@@ -56,9 +57,11 @@ impl Setup {
         let days = config.number("auth.session_days", 1, 366)?;
         auth.session_lifetime = Duration::from_hours(24 * u64::from(days));
         let proxies = config.list("trusted_proxies").into_iter().map(|address| {
-            address.parse().map_err(|_| {
+            let network = address.parse::<IpNet>();
+            let network = network.or_else(|_| address.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| {
                 Usage(format!(
-                    "trusted_proxies: '{address}' is no address such as 10.0.0.1"
+                    "trusted_proxies: '{address}' is no address such as 10.0.0.1, and no network such as 10.42.0.0/16"
                 ))
             })
         });
@@ -78,6 +81,9 @@ impl Setup {
                     None => "api".to_owned(),
                 },
                 runs_at_once: config.number("worker.jobs_at_once", 0, 256)? as usize,
+                lease: Duration::from_secs(
+                    config.number("worker.lease_seconds", 3, 86_400)?.into(),
+                ),
                 time_to_finish: Duration::from_secs(
                     config.number("worker.seconds_to_finish", 0, 86_400)?.into(),
                 ),
@@ -346,8 +352,27 @@ fn engine_runner(config: &Config, given: &[String]) -> Result<EngineRunner> {
     for location in &locations {
         sources.push((precompute::source(config, location)?, recent_years()));
     }
-    let engine = precompute::engine(config)?;
+    let engine = precompute::engine(&shared_memory(config)?)?;
     EngineRunner::new(engine, &config.path("recipes"), sources)
+}
+
+/// The configuration of one of several jobs at once: the memory of the process is for all of them.
+fn shared_memory(config: &Config) -> Result<Config> {
+    let (memory, jobs) = (
+        config.memory_mb()?,
+        config.number("worker.jobs_at_once", 0, 256)?.max(1) as usize,
+    );
+    let each = memory / jobs;
+    if each < LEAST_MB {
+        let wrong = format!(
+            "memory = {memory} is {each} MB for each of worker.jobs_at_once = {jobs}, and a job needs {LEAST_MB}: \
+             give more memory, or fewer jobs at once"
+        );
+        return Err(Usage(wrong).into());
+    }
+    let mut one = config.clone();
+    one.flag("memory", Some(each));
+    Ok(one)
 }
 
 /// The years that imagery of the configured sources is offered for: Sentinel-2's, up to last year.
