@@ -4,6 +4,7 @@
 mod ask;
 mod bad_input;
 mod diff;
+mod logs;
 mod network;
 mod planning;
 mod real_scenes;
