@@ -218,15 +218,26 @@ class Benches:
 
         yield from site_pages.rows(self.a)
 
+    def classes(self):
+        """A map of a whole Sentinel-2 tile."""
+        folder = self.path("cog")
+        cog = os.path.join(folder, "cog_gdal_10980.tif")
+        if not os.path.exists(cog):
+            python(os.path.join(self.scripts, "cog_write.py"), "--dir", folder, "--repeat", "1", "--methods", "gdal")
+        return cog
+
     def tiles(self):
         import tiles
 
-        folder = self.path("cog")
-        self.a.cog = os.path.join(folder, "cog_gdal_10980.tif")
-        if not os.path.exists(self.a.cog):
-            python(os.path.join(self.scripts, "cog_write.py"), "--dir", folder, "--repeat", "1", "--methods", "gdal")
-        self.a.seconds = 10
+        self.a.cog, self.a.seconds = self.classes(), 10
         yield from tiles.rows(self.a)
+
+    def mixed(self):
+        import mixed
+
+        self.a.cog, self.a.seconds = self.classes(), 60
+        self.a.source = os.path.join(HERE, "..", "sources", "earth-search.toml")
+        yield from mixed.rows(self.a)
 
     def describe_task(self, size, model):
         """The source, the area and the model of the task, as files that the program reads."""
@@ -277,7 +288,7 @@ def figures(a, cpu, rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ["trees", "geomad", "network", "cog", "task", "memory", "site", "tiles"]
+    names = ["trees", "geomad", "network", "cog", "task", "memory", "site", "tiles", "mixed"]
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
@@ -296,8 +307,8 @@ def main():
         cpu = next((x.split(":", 1)[1].strip() for x in f if x.startswith("model name")), platform.processor())
     print(f"{cpu}, {os.cpu_count()} cores, {a.threads} threads, medians of {a.repeat}, load {os.getloadavg()[0]:.1f}")
     benches = Benches(a)
-    # The tile server needs Python packages of its own: it runs when it is named.
-    rows = [row for name in (a.names or names[:-1]) for row in getattr(benches, name)()]
+    # The servers need packages of their own: they run when they are named.
+    rows = [row for name in (a.names or names[:-2]) for row in getattr(benches, name)()]
     if a.json:
         told = figures(a, cpu, rows)
         with open(a.json, "w") as f:
