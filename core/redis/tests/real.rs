@@ -51,7 +51,7 @@ async fn tickets_come_by_urgency_and_each_to_one_worker() {
 async fn who_waits_is_woken_at_once_and_nothing_is_left_with_the_wrong_one() {
     let Some(server) = server() else { return };
     let queue = queue(&server);
-    let mut listener = queue.listener("one", Duration::from_secs(60));
+    let mut listener = queue.listener("one", Duration::from_mins(1));
     assert_eq!(listener.next(SOON).await.unwrap(), None);
     let waiting = tokio::spawn(async move {
         let ticket = listener.next(Duration::from_secs(30)).await;
@@ -64,7 +64,7 @@ async fn who_waits_is_woken_at_once_and_nothing_is_left_with_the_wrong_one() {
     }
     let (ticket, _listener) = waiting.await.unwrap();
     assert!(ticket.unwrap().is_some());
-    let mut other = queue.listener("two", Duration::from_secs(60));
+    let mut other = queue.listener("two", Duration::from_mins(1));
     assert!(other.next(SOON).await.unwrap().is_some());
     assert!(other.next(SOON).await.unwrap().is_some());
     assert_eq!(other.next(SOON).await.unwrap(), None);
@@ -158,7 +158,7 @@ async fn a_stream_that_is_removed_while_one_waits_is_made_anew() {
 #[tokio::test]
 async fn processes_take_tries_from_the_same_bucket() {
     let Some(server) = server() else { return };
-    let every = Duration::from_secs(60);
+    let every = Duration::from_mins(1);
     let tries = || SharedTries::new(Redis::open(&server.url()).unwrap(), "login", 3, every);
     let (here, there) = (tries(), tries());
     let who = |name: &str| vec![name.to_owned(), "1.2.3.4".to_owned()];
@@ -182,7 +182,7 @@ async fn answers_are_kept_for_their_time() {
     let Some(server) = server() else { return };
     let cache = |keep| Cache::new(Redis::open(&server.url()).unwrap(), "tile", keep);
     let (long, short) = (
-        cache(Duration::from_secs(60)),
+        cache(Duration::from_mins(1)),
         cache(Duration::from_millis(50)),
     );
     assert_eq!(long.get("a").await.unwrap(), None);
@@ -197,7 +197,7 @@ async fn answers_are_kept_for_their_time() {
 async fn a_server_that_is_away_costs_little_time_and_is_found_again() {
     let Some(mut server) = server() else { return };
     let redis = Redis::open(&server.url()).unwrap();
-    let cache = Cache::new(redis.clone(), "tile", Duration::from_secs(60));
+    let cache = Cache::new(redis.clone(), "tile", Duration::from_mins(1));
     cache.put("a", b"1").await.unwrap();
     server.kill();
     assert!(cache.get("a").await.is_err());
