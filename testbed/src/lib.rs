@@ -14,13 +14,16 @@
 //! # drop(postgres);
 //! ```
 
+pub mod http;
 mod missing;
 mod port;
 mod postgres;
 mod process;
 mod redis;
+mod server;
 
 pub use missing::Missing;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use server::Server;

@@ -71,10 +71,10 @@ test("what changed is edited, what left the file is deleted, what people made st
   const kuma = new Kuma();
   await apply(kuma.socket(), read(FILE, PLACE), "admin", "a good one 1");
   kuma.monitors[99] = { id: 99, name: "My own", type: "ping", description: null };
-  const fewer = read(FILE, { PUBLIC_URL: "https://elsewhere.example" }).filter((each) => each.name !== "Valkey");
+  const fewer = read(FILE, { PUBLIC_URL: "https://elsewhere.example" }).filter((each) => each.name !== "Grafana");
   await apply(kuma.socket(), fewer, "admin", "a good one 1");
   const names = Object.values(kuma.monitors).map((each) => each.name);
-  assert.ok(names.includes("My own") && !names.includes("Valkey"));
+  assert.ok(names.includes("My own") && !names.includes("Grafana"));
   assert.equal(Object.values(kuma.monitors).find((each) => each.name === "Site").url, "https://elsewhere.example/");
 });
 
