@@ -21,6 +21,14 @@ pub fn get(url: &str) -> io::Result<Answer> {
     request("GET", url, &[], "")
 }
 
+/// Asks with headers.
+///
+/// # Errors
+/// As for [`get`].
+pub fn get_with(url: &str, headers: &[(&str, &str)]) -> io::Result<Answer> {
+    request("GET", url, headers, "")
+}
+
 /// Sends a body of JSON.
 ///
 /// # Errors
@@ -39,17 +47,23 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> io:
     stream.set_read_timeout(Some(Duration::from_mins(1)))?;
     // Version 1.0: the answer comes in one piece and ends with the connection.
     let path = if path.is_empty() { "/" } else { path };
-    let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n");
+    let mut message = Vec::new();
+    write!(
+        message,
+        "{method} {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n"
+    )?;
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(message, "{name}: {value}\r\n")?;
     }
     if method == "POST" {
-        head += &format!(
-            "Content-Type: application/json\r\nContent-Length: {}\r\n",
-            body.len()
-        );
+        let length = body.len();
+        write!(
+            message,
+            "Content-Type: application/json\r\nContent-Length: {length}\r\n"
+        )?;
     }
-    stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
+    write!(message, "\r\n{body}")?;
+    stream.write_all(&message)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);

@@ -86,7 +86,9 @@ impl Server {
                         "--storage.tsdb.path={}",
                         folder.join("data").display()
                     ))
-                    .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+                    .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                    // An alert that fired before Alertmanager was found is sent again after this.
+                    .arg("--rules.alert.resend-delay=1s");
                 Ok(())
             },
         )
