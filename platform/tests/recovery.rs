@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use geocrop_platform::root;
 use geocrop_testbed::{Missing, Postgres};
+use serde_json::Value;
 
 fn scripts() -> PathBuf {
     root().join("k8s/base/backups/scripts")
@@ -353,4 +354,139 @@ fn the_store_is_copied_and_what_went_is_kept_for_a_while() {
     let kept = |path: &str| fs::read_to_string(day.join(path)).unwrap();
     assert_eq!(kept("layers/ndvi/2024/field.tif"), "a map");
     assert_eq!(kept("layers/ndvi/2023/old.tif"), "an old map");
+}
+
+/// The pods of a rendered folder, with the names of what makes them.
+fn pods(folder: &str) -> Vec<(String, Value)> {
+    let objects = geocrop_platform::rendered(folder).unwrap();
+    let pods = objects.iter().filter_map(|object| {
+        let spec = &object["spec"];
+        let template = spec
+            .get("template")
+            .or_else(|| spec["jobTemplate"]["spec"].get("template"))?;
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        Some((name, template["spec"].clone()))
+    });
+    pods.collect()
+}
+
+#[test]
+fn the_cluster_runs_the_scripts_that_the_drill_ran() {
+    if Command::new("kubectl")
+        .args(["version", "--client"])
+        .output()
+        .is_err()
+    {
+        return println!("skipped: kubectl is not installed");
+    }
+    for folder in [
+        "k8s/base/backups",
+        "k8s/base/backups/gitea",
+        "k8s/base/backups/restore",
+    ] {
+        let objects = geocrop_platform::rendered(folder).unwrap();
+        let given = objects.iter().find(|object| {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            object["kind"] == "ConfigMap" && name.starts_with("backup-scripts-")
+        });
+        let given = given.unwrap_or_else(|| panic!("{folder} has no scripts"));
+        let pods = pods(folder);
+        assert!(!pods.is_empty(), "{folder}");
+        for (name, pod) in pods {
+            // The alert about old backups finds them by their names.
+            assert!(
+                name.starts_with("backup-") || name == "restore-postgres",
+                "{name}"
+            );
+            assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{name}");
+            assert_eq!(
+                pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault",
+                "{name}"
+            );
+            let containers = ["initContainers", "containers"];
+            let containers = containers
+                .iter()
+                .filter_map(|kind| pod[kind].as_array())
+                .flatten();
+            for container in containers {
+                let script = container["command"][1]
+                    .as_str()
+                    .unwrap()
+                    .strip_prefix("/scripts/")
+                    .unwrap();
+                let text = given["data"][script].as_str();
+                let text =
+                    text.unwrap_or_else(|| panic!("{name} runs {script}, which is not given"));
+                assert_eq!(text, fs::read_to_string(scripts().join(script)).unwrap());
+                for kind in ["requests", "limits"] {
+                    for what in ["cpu", "memory"] {
+                        assert!(
+                            container["resources"][kind][what].is_string(),
+                            "{name}: {kind} {what}"
+                        );
+                    }
+                }
+                let context = &container["securityContext"];
+                assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
+                assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
+                assert_eq!(context["capabilities"]["drop"][0], "ALL", "{name}");
+                for variable in variables(text) {
+                    assert!(
+                        has(container, &objects, &variable),
+                        "{name}: {script} asks for {variable}, and the container has none"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The variables that a script of these takes from outside: those in capitals.
+fn variables(script: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in script
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+    {
+        for part in line.split('$').skip(1) {
+            let part = part.strip_prefix('{').unwrap_or(part);
+            let end = part
+                .find(|c: char| !(c.is_ascii_uppercase() || c == '_'))
+                .unwrap_or(part.len());
+            let (name, rest) = part.split_at(end);
+            // What has a default may be missing.
+            if !name.is_empty() && !rest.starts_with(":-") && !found.contains(&name.to_owned()) {
+                found.push(name.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Whether a container has a variable, of its own or of the `ConfigMap` that it takes whole.
+fn has(container: &Value, objects: &[Value], variable: &str) -> bool {
+    let own = container["env"].as_array().into_iter().flatten();
+    let mut maps = objects.iter().filter(|object| {
+        let whole = container["envFrom"].as_array().into_iter().flatten();
+        let mut names = whole.map(|source| &source["configMapRef"]["name"]);
+        object["kind"] == "ConfigMap" && names.any(|name| *name == object["metadata"]["name"])
+    });
+    own.into_iter().any(|each| each["name"] == variable)
+        || maps.any(|map| map["data"].get(variable).is_some())
+}
+
+#[test]
+fn nothing_but_job_results_expires_by_a_rule() {
+    for name in ["lifecycle.json", "lifecycle-versions.json"] {
+        let path = root().join("k8s/base/backups").join(name);
+        let rules: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        for rule in rules["Rules"].as_array().unwrap() {
+            assert_eq!(rule["Status"], "Enabled", "{name}: {rule}");
+            if rule.get("Expiration").is_some() {
+                assert_eq!(rule["Filter"]["Prefix"], "jobs/", "{name}: {rule}");
+                // A day more than the longest time that a role keeps its results, if the configuration says nothing.
+                assert_eq!(rule["Expiration"]["Days"], 31, "{name}: {rule}");
+            }
+        }
+    }
 }
