@@ -444,6 +444,13 @@ fn the_cluster_runs_the_scripts_that_the_drill_ran() {
 /// The variables that a script of these takes from outside: those in capitals.
 fn variables(script: &str) -> Vec<String> {
     let mut found = Vec::new();
+    // PostgreSQL's programs take theirs without a word in the script.
+    if ["pg_basebackup --", "pg_receivewal --"]
+        .iter()
+        .any(|program| script.contains(program))
+    {
+        found.extend(["PGHOST", "PGPORT", "PGUSER", "PGPASSWORD"].map(str::to_owned));
+    }
     for line in script
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))
