@@ -41,7 +41,21 @@ fn every_query_is_answered_by_a_prometheus_that_reads_the_program() {
         Err(missing) => return println!("skipped: {missing}"),
     };
     let api = program(Path::new(&binary), place.path()).unwrap();
-    let prometheus = match Server::prometheus(&prometheus_config(&api, &alertmanager)) {
+    // What tells of other objects than itself, as kube-state-metrics does.
+    let teller = Server::start(
+        &["python3"],
+        "apt package python3",
+        |command, folder, port| {
+            let about =
+                "kube_pod_status_phase{namespace=\"gitops\",pod=\"gitea-0\",phase=\"Running\"} 1\n";
+            fs::write(folder.join("metrics"), about)?;
+            command.args(["-m", "http.server", "--bind", "127.0.0.1"]);
+            command.arg(port.to_string());
+            Ok(())
+        },
+    )
+    .unwrap();
+    let prometheus = match Server::prometheus(&prometheus_config(&api, &teller, &alertmanager)) {
         Ok(prometheus) => prometheus,
         Err(missing) => return println!("skipped: {missing}"),
     };
@@ -75,6 +89,12 @@ fn every_query_is_answered_by_a_prometheus_that_reads_the_program() {
     assert_eq!(target["namespace"], "geocrop");
     assert_eq!(target["pod"], "api-0");
     assert_eq!(target["node"], "one");
+
+    // What is told of another pod is that pod's, though the teller has a name as well.
+    let told_of = &answer(&prometheus, "kube_pod_status_phase").unwrap()[0]["metric"];
+    assert_eq!(told_of["namespace"], "gitops", "{told_of}");
+    assert_eq!(told_of["pod"], "gitea-0", "{told_of}");
+    assert_eq!(told_of["job"], "kube-state-metrics", "{told_of}");
 
     let rules = rules();
     let mut wrong = Vec::new();
@@ -131,7 +151,7 @@ fn alertmanager_config() -> String {
 }
 
 /// The cluster's own configuration, quicker, with a pod in the place of Kubernetes' list.
-fn prometheus_config(api: &Server, alertmanager: &Server) -> String {
+fn prometheus_config(api: &Server, teller: &Server, alertmanager: &Server) -> String {
     let mut config = config_without_kubernetes();
     config["global"] =
         json!({ "scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s" });
@@ -140,13 +160,13 @@ fn prometheus_config(api: &Server, alertmanager: &Server) -> String {
         json!([format!("127.0.0.1:{}", alertmanager.port())]);
     let jobs = config["scrape_configs"].as_array_mut().unwrap();
     jobs.retain(|job| job["job_name"] == "pods");
-    let port = api.port().to_string();
-    let pod = |name: &str, scrape: &str, phase: &str| {
+    let pod = |part: &str, server: &Server, name: &str, scrape: &str, phase: &str| {
+        let port = server.port().to_string();
         let label = |name: &str| format!("__meta_kubernetes_pod_{name}");
         let labels: BTreeMap<String, String> = [
             (label("annotation_prometheus_io_scrape"), scrape),
             (label("annotation_prometheus_io_port"), port.as_str()),
-            (label("label_app_kubernetes_io_name"), "api"),
+            (label("label_app_kubernetes_io_name"), part),
             (label("phase"), phase),
             (label("ip"), "127.0.0.1"),
             (label("name"), name),
@@ -159,9 +179,16 @@ fn prometheus_config(api: &Server, alertmanager: &Server) -> String {
         json!({ "targets": ["127.0.0.1:9"], "labels": labels })
     };
     jobs[0]["static_configs"] = json!([
-        pod("api-0", "true", "Running"),
-        pod("shy", "false", "Running"),
-        pod("done", "true", "Succeeded"),
+        pod("api", api, "api-0", "true", "Running"),
+        pod("api", api, "shy", "false", "Running"),
+        pod("api", api, "done", "true", "Succeeded"),
+        pod(
+            "kube-state-metrics",
+            teller,
+            "kube-state-metrics-0",
+            "true",
+            "Running"
+        ),
     ]);
     config.to_string()
 }
