@@ -14,6 +14,7 @@
 //! # drop(postgres);
 //! ```
 
+pub mod http;
 mod missing;
 mod port;
 mod postgres;
@@ -21,8 +22,10 @@ mod process;
 mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
+mod server;
 
 pub use missing::Missing;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use server::Server;

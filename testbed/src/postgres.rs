@@ -24,8 +24,10 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    const ADMIN: &str = "geocrop_admin";
-    const PASSWORD: &str = "only-for-tests";
+    /// The administrator's name.
+    pub const ADMIN: &str = "geocrop_admin";
+    /// The administrator's password.
+    pub const PASSWORD: &str = "only-for-tests";
 
     /// Makes a cluster and starts it.
     ///
@@ -164,8 +166,41 @@ impl Postgres {
         url.rsplit('/').next().unwrap_or(url)
     }
 
-    fn data(&self) -> PathBuf {
+    /// The folder of the server's files.
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// A folder that the server's user may write to; it goes with the server.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A program, run as the server's user by way of nothing else, so that to end it is to end the program. Finds the
+    /// server's own programs, and they find the server.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = match self.user {
+            Some(user) => {
+                let mut command = Command::new("setpriv");
+                command.args(["--reuid", user, "--regid", user, "--init-groups", "--"]);
+                command.arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = [self.programs.clone()]
+            .into_iter()
+            .chain(env::split_paths(&path));
+        if let Ok(path) = env::join_paths(path) {
+            command.env("PATH", path);
+        }
+        command
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", self.port.to_string());
+        command
     }
 
     /// Runs one of the server's programs as the user that it may run as.
