@@ -24,8 +24,10 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    const ADMIN: &str = "geocrop_admin";
-    const PASSWORD: &str = "only-for-tests";
+    /// The administrator.
+    pub const ADMIN: &str = "geocrop_admin";
+    /// The password of the administrator.
+    pub const PASSWORD: &str = "only-for-tests";
 
     /// Makes a cluster and starts it.
     ///
