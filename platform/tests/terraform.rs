@@ -211,6 +211,27 @@ fn every_reference_is_to_something_that_is_declared() {
     for name in words(" local.") {
         assert!(all.contains(&format!("  {name} ")), "local.{name}");
     }
+    // What a provider has could not be asked for: these are all that are used.
+    let kinds = [
+        "kubernetes_limit_range_v1",
+        "kubernetes_namespace_v1",
+        "kubernetes_resource_quota_v1",
+        "kubernetes_secret_v1",
+        "kubernetes_service_account_v1",
+        "random_bytes",
+        "random_password",
+        "tls_private_key",
+    ];
+    for (name, _) in blocks("resource") {
+        let kind = name.split(' ').next().unwrap();
+        assert!(kinds.contains(&kind), "{name}");
+    }
+    for kind in kinds {
+        for name in words(&format!("{kind}.")) {
+            let declared = format!("resource \"{kind}\" \"{name}\"");
+            assert!(all.contains(&declared), "{kind}.{name}");
+        }
+    }
     for (name, _) in blocks("resource") {
         let (kind, name) = name.split_once(' ').unwrap();
         if ["random_password", "random_bytes", "tls_private_key"].contains(&kind) {

@@ -151,6 +151,32 @@ fn their_scripts_are_sound() {
     }
 }
 
+#[test]
+fn actions_are_pinned_and_the_token_stays_only_where_something_is_pushed() {
+    let mut wrong = Vec::new();
+    for (file, workflow) in workflows() {
+        for (name, job) in workflow["jobs"].as_object().unwrap() {
+            let pushes = list(job, "/steps")
+                .iter()
+                .any(|step| text(step, "/run").contains("git push"));
+            for step in list(job, "/steps") {
+                let uses = text(step, "/uses");
+                let Some((action, version)) = uses.split_once('@') else {
+                    continue;
+                };
+                if version.len() != 40 || !version.chars().all(|c| c.is_ascii_hexdigit()) {
+                    wrong.push(format!("{file}: {name}: {uses} can change"));
+                }
+                let kept = step["with"]["persist-credentials"] != false;
+                if action == "actions/checkout" && kept && !pushes {
+                    wrong.push(format!("{file}: {name}: keeps the token"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 /// The verbs of `./dev`, as its first lines list them.
 fn verbs() -> Vec<String> {
     let dev = std::fs::read_to_string(root().join("dev")).unwrap();

@@ -1,6 +1,9 @@
-//! The Kubernetes API's own schemas, strictly: a key that does not exist is an error.
+//! The Kubernetes API's own schemas, strictly: a key that does not exist is an error. Custom resources against the schemas of those
+//! who define them; there, only wrong types and missing names are found.
 
 use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use geocrop_platform::{checker, rendered, said};
 
@@ -56,4 +59,37 @@ fn the_api_would_take_every_document() {
         .filter(|kind| !CUSTOM.contains(kind))
         .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn custom_resources_are_of_their_schemas() {
+    let Some(folder) = std::env::var_os("GEOCROP_TEST_CRDS").map(PathBuf::from) else {
+        return println!(
+            "skipped: custom resources: GEOCROP_TEST_CRDS names no folder with their schemas"
+        );
+    };
+    for overlay in overlays() {
+        let custom: Vec<_> = overlay
+            .documents
+            .iter()
+            .filter(|document| CUSTOM.iter().any(|kind| document["kind"] == *kind))
+            .collect();
+        assert!(custom.len() >= 2, "{}", overlay.name);
+        let mut child = Command::new("node")
+            .arg(folder.join("check.mjs"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        write!(stdin, "{}", serde_json::json!(custom)).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}:\n{}",
+            overlay.name,
+            said(&output)
+        );
+    }
 }
