@@ -43,7 +43,7 @@ locals {
   composed = {
     for key, parts in module.plan.composed : key => "${parts.before}${local.generated[parts.source]}${parts.after}"
   }
-  values = merge(local.generated, local.composed)
+  values = merge(local.generated, local.composed, module.plan.literal)
 }
 
 resource "kubernetes_secret_v1" "made" {

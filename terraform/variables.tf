@@ -1,11 +1,11 @@
 variable "size" {
-  description = "Which budget of budget.json holds: single (one node with 8 GB) or ha (three or more with 16 GB each)."
+  description = "Which budget of budget.json holds: single (one node with 8 GB), single-gitops (the same with Gitea and Argo CD) or ha (three or more with 16 GB each)."
   type        = string
   default     = "single"
 
   validation {
-    condition     = contains(["single", "ha"], var.size)
-    error_message = "There are the sizes single and ha."
+    condition     = contains(["single", "single-gitops", "ha"], var.size)
+    error_message = "There are the sizes single, single-gitops and ha."
   }
 }
 

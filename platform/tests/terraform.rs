@@ -71,7 +71,7 @@ fn the_arithmetic_holds() {
 /// The module with the project's own numbers, without the resources that need providers.
 #[test]
 fn the_budgets_accounts_and_secrets_of_the_project_pass_the_modules_checks() {
-    for size in ["single", "ha"] {
+    for size in ["single", "single-gitops", "ha"] {
         let copy = copy();
         let folder = copy.path().join("terraform");
         for file in ["main.tf", "secrets.tf", "versions.tf", "variables.tf"] {

@@ -9,10 +9,10 @@ use crate::{Overlay, assert_none, overlays};
 
 /// The budget that an overlay lives on.
 fn size(overlay: &Overlay) -> &'static str {
-    if overlay.name.starts_with("k3s-single") {
-        "single"
-    } else {
-        "ha"
+    match overlay.name {
+        "k3s-single" => "single",
+        "k3s-single-gitops" => "single-gitops",
+        _ => "ha",
     }
 }
 

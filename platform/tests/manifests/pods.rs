@@ -138,8 +138,13 @@ fn only_those_who_speak_to_kubernetes_get_its_token() {
     let mut wrong = Vec::new();
     for overlay in overlays() {
         for pod in overlay.pods() {
-            let may =
-                ["site-refresh"].contains(&pod.name.as_str()) || pod.kind == "WorkflowTemplate";
+            let speakers = [
+                "site-refresh",
+                "backup-config",
+                "prometheus",
+                "kube-state-metrics",
+            ];
+            let may = speakers.contains(&pod.name.as_str()) || pod.kind == "WorkflowTemplate";
             if !may && pod.spec["automountServiceAccountToken"] != json!(false) {
                 wrong.push(format!("{}: {}", overlay.name, pod.title()));
             }
@@ -189,7 +194,13 @@ fn images_are_pinned_official_and_of_one_release() {
 fn in_ha_every_part_has_a_disruption_budget_that_lets_a_node_be_drained() {
     let Some(ha) = overlay("ha") else { return };
     let mut wrong = Vec::new();
-    for pod in ha.pods().iter().filter(|pod| pod.is_lasting()) {
+    // What only watches or copies may go with its node, and a part of each node goes with it anyway.
+    let parts = ha.pods().into_iter().filter(|pod| {
+        matches!(pod.kind.as_str(), "Deployment" | "StatefulSet")
+            && pod.namespace != "monitoring"
+            && !pod.name.starts_with("backup")
+    });
+    for pod in parts {
         let budgets: Vec<_> = ha
             .of_kind("PodDisruptionBudget")
             .filter(|budget| {

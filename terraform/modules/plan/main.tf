@@ -36,10 +36,15 @@ locals {
       for name, keys in secrets : { for key, how in keys : "${namespace}/${name}/${key}" => how }
     ]...)
   ]...)
-  # "postgres://user:{secret/KEY}@host": what is before, the key of the same namespace, what is after.
+  # "postgres://user:{secret/KEY}@host": what is before, the key (of the same namespace, or {namespace/secret/KEY}), what is after.
   composed = {
     for path, how in local.entries : path => regex("^(?P<before>.*)\\{(?P<source>[^{}]+)\\}(?P<after>.*)$", how)
     if strcontains(how, "{")
+  }
+  sources = {
+    for path, parts in local.composed : path => (
+      length(split("/", parts.source)) == 3 ? parts.source : "${split("/", path)[0]}/${parts.source}"
+    )
   }
   skeletons = merge([
     for namespace, secrets in var.secrets : {
@@ -118,8 +123,8 @@ output "generated" {
   }
 
   precondition {
-    condition     = alltrue([for how in local.entries : contains(local.kinds, how) || strcontains(how, "{")])
-    error_message = "secrets.json: a value is made as ${join(", ", local.kinds)}, or as a text with {secret/KEY} in it."
+    condition     = alltrue([for how in local.entries : contains(local.kinds, how) || strcontains(how, "{") || startswith(how, "=")])
+    error_message = "secrets.json: a value is made as ${join(", ", local.kinds)}, as a text with {secret/KEY} in it, or is what follows =."
   }
 }
 
@@ -128,17 +133,20 @@ output "composed" {
   value = {
     for path, parts in local.composed : path => {
       before = parts.before
-      source = "${split("/", path)[0]}/${parts.source}"
+      source = local.sources[path]
       after  = parts.after
     }
   }
 
   precondition {
-    condition = alltrue([
-      for path, parts in local.composed : contains(keys(local.entries), "${split("/", path)[0]}/${parts.source}")
-    ])
+    condition     = alltrue([for source in local.sources : contains(keys(local.entries), source)])
     error_message = "secrets.json: a text names a key that there is not."
   }
+}
+
+output "literal" {
+  description = "Values that are no secret, and stand beside one: a login's name."
+  value       = { for path, how in local.entries : path => trimprefix(how, "=") if startswith(how, "=") }
 }
 
 output "made" {

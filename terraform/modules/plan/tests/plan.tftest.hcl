@@ -42,6 +42,7 @@ variables {
       key      = { ID = "garage-key" }
       sso      = { ISSUER = "by-hand" }
     }
+    gitops = { reader = { USER = "=geocrop", PASSWORD = "{geocrop/postgis/PASSWORD}" } }
   }
 }
 
@@ -78,13 +79,27 @@ run "secrets_are_sorted_by_how_they_are_made" {
   }
 
   assert {
-    condition     = toset(keys(output.made)) == toset(["geocrop/postgis", "geocrop/database", "geocrop/key"]) && toset(keys(output.by_hand)) == toset(["geocrop/sso"])
+    condition     = toset(keys(output.made)) == toset(["geocrop/postgis", "geocrop/database", "geocrop/key", "gitops/reader"]) && toset(keys(output.by_hand)) == toset(["geocrop/sso"])
     error_message = "A secret is made by the wrong one."
   }
 
   assert {
     condition     = output.generated.garage_key == toset(["geocrop/key/ID"]) && output.generated.password == toset(["geocrop/postgis/PASSWORD"])
     error_message = "A key is made in the wrong way."
+  }
+}
+
+run "a_value_may_be_another_namespaces_or_no_secret_at_all" {
+  command = plan
+
+  assert {
+    condition     = output.composed["gitops/reader/PASSWORD"].source == "geocrop/postgis/PASSWORD" && output.composed["gitops/reader/PASSWORD"].before == ""
+    error_message = "The other namespace's password is not found."
+  }
+
+  assert {
+    condition     = output.literal["gitops/reader/USER"] == "geocrop" && length(output.literal) == 1
+    error_message = "The name is not what was written."
   }
 }
 
