@@ -24,9 +24,9 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The administrator.
+    /// The administrator's name.
     pub const ADMIN: &str = "geocrop_admin";
-    /// The password of the administrator.
+    /// The administrator's password.
     pub const PASSWORD: &str = "only-for-tests";
 
     /// Makes a cluster and starts it.

@@ -324,3 +324,59 @@ fn hosts_stand_in_the_overlays_own_file_alone() {
     }
     assert_none(&wrong);
 }
+
+#[test]
+fn argo_cd_follows_folders_that_are_there_and_keeps_volumes() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for overlay in overlays() {
+        for application in overlay.of_kind("Application") {
+            count += 1;
+            let path = text(application, "/spec/source/path");
+            if !root().join(&path).join("kustomization.yaml").exists() {
+                wrong.push(format!("{}: {path} is no kustomization", overlay.name));
+            }
+        }
+        for claim in overlay.of_kind("PersistentVolumeClaim") {
+            let options = &claim["metadata"]["annotations"]["argocd.argoproj.io/sync-options"];
+            let name = text(claim, "/metadata/name");
+            if options != "Prune=false" && text(claim, "/metadata/namespace") != "monitoring" {
+                wrong.push(format!(
+                    "{}: the volume {name} goes with its part",
+                    overlay.name
+                ));
+            }
+        }
+    }
+    assert!(count >= 2 || overlays().is_empty());
+    assert_none(&wrong);
+}
+
+/// They need the network, so they are not rendered here.
+#[test]
+fn the_software_of_others_is_pinned_by_version() {
+    let mut count = 0;
+    for file in files("k8s/install").unwrap() {
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        let documents = geocrop_platform::documents(&text).unwrap();
+        for resource in documents
+            .iter()
+            .flat_map(|document| list(document, "/resources"))
+        {
+            let address = resource.as_str().unwrap();
+            let version = address
+                .split('/')
+                .any(|part| part.starts_with('v') && part.matches('.').count() == 2);
+            assert!(
+                address.starts_with("https://") && version,
+                "{file}: {address}"
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 4, "{count}");
+    // The cluster is the one whose schemas the manifests were held against.
+    let install = std::fs::read_to_string(root().join("docs/operations/install.md")).unwrap();
+    let version = format!("INSTALL_K3S_VERSION=v{}.", crate::schemas::KUBERNETES);
+    assert!(install.contains(&version), "{version}");
+}

@@ -10,7 +10,7 @@ use geocrop_platform::{checker, rendered, said};
 use crate::{NAMES, overlays};
 
 /// The version that `docs/operations/install.md` installs.
-const KUBERNETES: &str = "1.36";
+pub(crate) const KUBERNETES: &str = "1.36";
 
 /// Kinds that Kubernetes itself does not have.
 const CUSTOM: [&str; 10] = [
