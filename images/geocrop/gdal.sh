@@ -3,7 +3,12 @@
 # libraries along, with these about 40. Same source, same version, same ABI as the library that the tests run with.
 # Runs as root in a Debian 12; the Dockerfile and check-root.sh call it.
 set -eu
-echo 'deb-src http://deb.debian.org/debian bookworm main' >/etc/apt/sources.list.d/source.list
+# Sources come from wherever the packages come from: images of Debian say so in one form, debootstrap in the other.
+if [ -f /etc/apt/sources.list.d/debian.sources ]; then
+  sed -i 's/^Types: deb$/Types: deb deb-src/' /etc/apt/sources.list.d/debian.sources
+else
+  sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >/etc/apt/sources.list.d/sources-too.list
+fi
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
   build-essential cmake dpkg-dev pkg-config libcurl4-gnutls-dev libdeflate-dev libgeos-dev libgeotiff-dev libjpeg-dev \
