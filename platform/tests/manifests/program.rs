@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use geocrop_platform::{
-    Running, geocrop, json, list, program as installed, root, said, status_of, text, wrong_in,
+    Running, files, geocrop, json, list, program as installed, root, said, status_of, text,
+    wrong_in,
 };
 use geocrop_testbed::{Postgres, free_port};
 use serde_json::Value;
@@ -298,6 +299,27 @@ fn the_ports_are_those_that_the_program_is_told() {
     }
 }
 
+/// What stands after `psql ... -c` in the operations pages.
+fn questions() -> Vec<String> {
+    let pages = files("docs/operations").unwrap();
+    let mut questions = Vec::new();
+    for page in pages {
+        let text = std::fs::read_to_string(root().join(page)).unwrap();
+        for line in text
+            .lines()
+            .filter(|line| line.contains("exec postgis-0 -- psql"))
+        {
+            questions.extend(
+                line.split(" -c \"")
+                    .nth(1)
+                    .and_then(|rest| rest.split('"').next())
+                    .map(str::to_owned),
+            );
+        }
+    }
+    questions
+}
+
 /// The script that prepares the database on an empty volume.
 fn preparation(overlay: &Overlay) -> String {
     let map = overlay
@@ -376,6 +398,12 @@ fn the_program_starts_on_the_database_that_the_manifests_prepare_and_keda_can_as
         .output()
         .unwrap();
     assert_eq!(said(&output).trim(), "0");
+    // The questions that the pages tell operators to ask.
+    let questions = questions();
+    assert!(questions.len() >= 3, "{questions:?}");
+    for question in questions {
+        assert!(postgres.sql("geocrop", &question).is_ok(), "{question}");
+    }
     // Without the role, the login sees nothing.
     let bare = connection.split('?').next().unwrap();
     let output = Command::new("psql")
