@@ -1,4 +1,5 @@
-//! The sums: what all pods take together, against the quotas and the machine of `terraform/budget.json`.
+//! The sums: what all pods take together, against the quotas and the machine of `terraform/budget.json`, and PostgreSQL's
+//! connections.
 
 use std::collections::BTreeMap;
 
@@ -103,4 +104,29 @@ fn no_container_is_larger_than_its_part_or_its_namespace_allows() {
         }
     }
     assert_none(&wrong);
+}
+
+#[test]
+fn the_database_has_connections_for_all_who_may_run_at_once() {
+    for overlay in overlays() {
+        let each: u64 = crate::program::settings(overlay)["GEOCROP_DATABASE_CONNECTIONS"]
+            .parse()
+            .unwrap();
+        let pods = overlay.pods();
+        let users = pods
+            .iter()
+            .filter(|pod| ["api", "worker"].contains(&pod.name.as_str()));
+        let most: u64 = users.map(|pod| pod.most + pod.surge).sum();
+        let postgis = pods.iter().find(|pod| pod.name == "postgis").unwrap();
+        let arguments = geocrop_platform::list(&postgis.containers()[0], "/args");
+        let limit: u64 = arguments
+            .iter()
+            .find_map(|word| word.as_str()?.strip_prefix("max_connections="))
+            .unwrap()
+            .parse()
+            .unwrap();
+        // MLflow's pool, a backup, an exporter, a person.
+        let needed = most * each + 15;
+        assert!(needed <= limit, "{}: {needed} of {limit}", overlay.name);
+    }
 }
