@@ -247,13 +247,13 @@ fn the_compose_files_commands_exist() {
 
 #[test]
 fn the_compose_files_settings_exist_and_its_passwords_are_made() {
-    let settings = documents(&read("k8s/base/config/settings.yaml"))
-        .unwrap()
-        .remove(0);
+    let settings = read("k8s/base/config/settings.env");
     let secrets = json("terraform/secrets.json").unwrap();
     let known = |name: &str| {
         let secret = |of: &str| secrets["geocrop"][of].get(name).is_some();
-        settings["data"].get(name).is_some()
+        settings
+            .lines()
+            .any(|line| line.starts_with(&format!("{name}=")))
             || secret("geocrop-database")
             || secret("geocrop-store")
     };

@@ -36,7 +36,7 @@ const STORE: [&str; 6] = [
 pub(crate) fn settings(overlay: &Overlay) -> BTreeMap<String, String> {
     let map = overlay
         .of_kind("ConfigMap")
-        .find(|map| text(map, "/metadata/name") == "geocrop")
+        .find(|map| text(map, "/metadata/name").starts_with("geocrop-"))
         .unwrap();
     let data = map["data"].as_object().unwrap();
     let own = |value: &Value| value.as_str().unwrap().to_owned();
