@@ -25,7 +25,10 @@ pub(crate) fn listen_for_stop() -> Result<Arc<AtomicBool>> {
         if seen.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping; press Ctrl-C again to end at once");
+        // For whoever pressed it; a log of JSON lines has none of this.
+        if std::io::stderr().is_terminal() {
+            eprintln!("\nstopping; press Ctrl-C again to end at once");
+        }
     })?;
     Ok(flag)
 }

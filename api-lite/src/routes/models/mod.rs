@@ -55,7 +55,8 @@ pub(crate) async fn allow(request: Request, next: Next) -> Response {
     let last = path.rsplit('/').next().unwrap_or_default();
     let predicts = last.contains(':') || last.to_ascii_lowercase().contains("%3a");
     let mut response = next.run(request).await;
-    if is_model && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+    // Whether it is asked what is allowed, or was asked what is not.
+    if is_model && response.headers().contains_key(header::ALLOW) {
         let allowed = HeaderValue::from_static(if predicts { "POST" } else { "GET,HEAD" });
         response.headers_mut().insert(header::ALLOW, allowed);
     }
