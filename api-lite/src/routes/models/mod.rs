@@ -10,7 +10,7 @@ use axum::Json;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -54,9 +54,10 @@ pub(crate) async fn allow(request: Request, next: Next) -> Response {
     let is_model = path.starts_with("/v1/models/");
     let last = path.rsplit('/').next().unwrap_or_default();
     let predicts = last.contains(':') || last.to_ascii_lowercase().contains("%3a");
+    let asks = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
-    // Whether it is asked what is allowed, or was asked what is not.
-    if is_model && response.headers().contains_key(header::ALLOW) {
+    // The router adds its own answer later, where there is none.
+    if is_model && (asks || response.status() == StatusCode::METHOD_NOT_ALLOWED) {
         let allowed = HeaderValue::from_static(if predicts { "POST" } else { "GET,HEAD" });
         response.headers_mut().insert(header::ALLOW, allowed);
     }
