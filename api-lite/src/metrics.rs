@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 use geocrop_store::status::{SINCE_METRIC, STATE_METRIC};
+
+use crate::models::ModelMetrics;
 
 /// Requests: from what memory answers to what the longest patience allows.
 const REQUEST_SECONDS: [f64; 14] = [
@@ -53,6 +55,7 @@ pub(crate) struct Metrics {
     pub(crate) newest_layer: GaugeVec,
     pub(crate) part_up: GaugeVec,
     pub(crate) part_since: GaugeVec,
+    models: ModelMetrics,
 }
 
 impl Metrics {
@@ -86,13 +89,11 @@ impl Metrics {
                 &["kind", "stage"],
                 &WORK_SECONDS,
             )?,
-            caches: make.kept(IntCounterVec::new(
-                Opts::new(
-                    "geocrop_cache_requests_total",
-                    "Answers that were kept (hit) or had to be made (miss).",
-                ),
+            caches: make.counts(
+                "geocrop_cache_requests_total",
+                "Answers that were kept (hit) or had to be made (miss).",
                 &["cache", "outcome"],
-            )?)?,
+            )?,
             jobs: make.gauges(
                 "geocrop_jobs",
                 "Jobs that are known, by where they stand, kind, and role of who asked.",
@@ -136,8 +137,14 @@ impl Metrics {
                 "When the part came to be as it is, in seconds since 1970.",
                 &["part"],
             )?,
+            models: ModelMetrics::new(&make)?,
             registry,
         })
+    }
+
+    /// What the models count; copies count together.
+    pub(crate) fn models(&self) -> ModelMetrics {
+        self.models.clone()
     }
 
     /// Somebody looked for an answer that may be kept.
@@ -171,12 +178,30 @@ impl Metrics {
 }
 
 /// Makes what is counted and enters it into the register.
-struct Maker<'r>(&'r Registry);
+pub(crate) struct Maker<'r>(&'r Registry);
 
 impl Maker<'_> {
     fn kept<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
         self.0.register(Box::new(collector.clone()))?;
         Ok(collector)
+    }
+
+    pub(crate) fn counts(
+        &self,
+        name: &str,
+        about: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        self.kept(IntCounterVec::new(Opts::new(name, about), labels)?)
+    }
+
+    pub(crate) fn sums(
+        &self,
+        name: &str,
+        about: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<CounterVec> {
+        self.kept(CounterVec::new(Opts::new(name, about), labels)?)
     }
 
     fn gauge(&self, name: &str, about: &str) -> prometheus::Result<IntGauge> {

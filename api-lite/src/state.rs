@@ -119,14 +119,16 @@ impl ApiState {
         let tokens = Tokens::open(&config.auth.keys, config.auth.token_lifetime)?;
         let passwords = Passwords::new()?;
         let layers = Layers::new(config.store.clone(), config.public_url.clone());
-        let models = Shelf::new(Arc::clone(&config.models), Batching::default());
+        let metrics = Metrics::new();
+        let catalog = Arc::clone(&config.models);
+        let models = Shelf::new(catalog, Batching::default(), metrics.models());
         Ok(Self(Arc::new(Shared {
             layers: Arc::new(layers),
             tokens,
             passwords,
             sharing: Sharing::new(config.redis.clone(), config.auth.login_rate),
             callers: Callers::default(),
-            metrics: Metrics::new(),
+            metrics,
             scrape: Mutex::new(()),
             config,
             work: Notify::new(),

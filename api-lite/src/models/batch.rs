@@ -30,7 +30,7 @@ pub(crate) struct Batcher {
 struct Queue {
     model: Arc<dyn ServedModel>,
     settings: Batching,
-    counters: Arc<Counters>,
+    counters: Counters,
     state: Mutex<State>,
     /// Rung when something comes, and at the end.
     bell: Condvar,
@@ -65,7 +65,7 @@ impl Batcher {
         name: &str,
         model: Arc<dyn ServedModel>,
         settings: Batching,
-        counters: Arc<Counters>,
+        counters: Counters,
     ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
             model,
@@ -100,7 +100,7 @@ impl Batcher {
         let mut state = self.queue.lock();
         let after = state.cells + request.cells();
         if !state.waiting.is_empty() && after > self.queue.settings.waiting {
-            Counters::add(&self.queue.counters.refused, 1);
+            self.queue.counters.refused.inc();
             return Err(Busy);
         }
         state.cells = after;
@@ -157,7 +157,8 @@ impl Queue {
         state.waiting.retain(|request| !request.reply.is_closed());
         if state.waiting.len() < before {
             state.cells = state.waiting.iter().map(Waiting::cells).sum();
-            Counters::add(&self.counters.dropped, before - state.waiting.len());
+            let gone = before - state.waiting.len();
+            self.counters.dropped.inc_by(gone as u64);
         }
     }
 
@@ -200,7 +201,7 @@ impl Queue {
                 for request in batch {
                     let (mine, others) = rest.split_at(request.cells() * outputs);
                     rest = others;
-                    Counters::add(&self.counters.requests, 1);
+                    self.counters.requests.inc();
                     // A client that has gone meanwhile gets nothing.
                     let _ = request.reply.send(Ok((request.examples, mine.to_vec())));
                 }
@@ -220,7 +221,7 @@ impl Queue {
             Ok(_) => &self.counters.requests,
             Err(_) => &self.counters.failed,
         };
-        Counters::add(counter, 1);
+        counter.inc();
         let _ = request
             .reply
             .send(answer.map(|output| (request.examples, output)));
@@ -230,9 +231,9 @@ impl Queue {
     fn predict(&self, examples: &Examples) -> Result<Vec<f32>, ModelFailure> {
         let begun = Instant::now();
         let output = catch_unwind(AssertUnwindSafe(|| self.model.predict(examples)));
-        self.counters.spent(begun.elapsed());
-        Counters::add(&self.counters.batches, 1);
-        Counters::add(&self.counters.cells, cells(examples));
+        self.counters.seconds.inc_by(begun.elapsed().as_secs_f64());
+        self.counters.batches.inc();
+        self.counters.rows.inc_by(cells(examples) as u64);
         let output = output.unwrap_or_else(|_| {
             Err(ModelFailure::server(
                 "the model failed at these rows; the cause is in the server's log",

@@ -7,6 +7,7 @@ use geocrop_model::instances::Takes;
 
 use super::super::ModelSignature;
 use super::*;
+use crate::metrics::Metrics;
 
 /// Doubles a number. Fails at 13, panics at 666, and waits at 7 until it is told to go on.
 struct Doubling {
@@ -37,7 +38,7 @@ impl ServedModel for Doubling {
 struct Bench {
     model: Arc<Doubling>,
     batcher: Batcher,
-    counters: Arc<Counters>,
+    metrics: Metrics,
     go: mpsc::Sender<()>,
 }
 
@@ -54,13 +55,14 @@ fn bench(settings: Batching) -> Bench {
         calls: Mutex::default(),
         gate: Mutex::new(gate),
     });
-    let counters = Arc::new(Counters::default());
+    let metrics = Metrics::new();
+    let counters = metrics.models().of("m", "1");
     let served = Arc::clone(&model) as Arc<dyn ServedModel>;
-    let batcher = Batcher::new("test", served, settings, Arc::clone(&counters)).unwrap();
+    let batcher = Batcher::new("test", served, settings, counters).unwrap();
     Bench {
         model,
         batcher,
-        counters,
+        metrics,
         go,
     }
 }
@@ -112,7 +114,7 @@ fn what_waits_together_is_predicted_together_and_goes_back_to_its_own() {
         assert_eq!(got(answer), [2.0 * n as f32, 200.0 + 2.0 * n as f32]);
     }
     assert_eq!(*bench.model.calls.lock().unwrap(), [1, 8]);
-    let text = super::super::counters::text(&[("m", "1", &*bench.counters)].into_iter());
+    let text = bench.metrics.text();
     assert!(text.contains("geocrop_model_requests_total{model=\"m\",version=\"1\"} 5\n"));
     assert!(text.contains("geocrop_model_batches_total{model=\"m\",version=\"1\"} 2\n"));
     assert!(text.contains("geocrop_model_rows_total{model=\"m\",version=\"1\"} 9\n"));

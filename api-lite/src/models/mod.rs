@@ -13,7 +13,7 @@ use std::time::Duration;
 use geocrop_model::instances::{Examples, Takes};
 
 pub(crate) use batch::Busy;
-pub(crate) use counters::Counters;
+pub(crate) use counters::{Counters, ModelMetrics};
 pub(crate) use shelf::{Shelf, Which};
 
 /// Tells which models there are, and loads them.

@@ -1,11 +1,10 @@
 //! The models in use: looked up by name and version or label, loaded when first asked, put away when others are.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::batch::Batcher;
-use super::{Batching, Counters, ModelCatalog, ModelFailure, ModelInfo, counters};
+use super::{Batching, ModelCatalog, ModelFailure, ModelInfo, ModelMetrics};
 
 /// How old the list of models may be: so long does a new version, or a new `production`, take to serve.
 const FRESH: Duration = Duration::from_secs(5);
@@ -36,7 +35,7 @@ pub(crate) struct Shelf {
     loaded: Mutex<Vec<(Key, Arc<Batcher>)>>,
     /// Held while one is loaded: two requests do not load the same.
     loading: Mutex<()>,
-    counters: Mutex<BTreeMap<Key, Arc<Counters>>>,
+    metrics: ModelMetrics,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -44,14 +43,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shelf {
-    pub(crate) fn new(catalog: Arc<dyn ModelCatalog>, settings: Batching) -> Self {
+    pub(crate) fn new(
+        catalog: Arc<dyn ModelCatalog>,
+        settings: Batching,
+        metrics: ModelMetrics,
+    ) -> Self {
         Self {
             catalog,
             settings,
             list: Mutex::default(),
             loaded: Mutex::default(),
             loading: Mutex::default(),
-            counters: Mutex::default(),
+            metrics,
         }
     }
 
@@ -120,7 +123,7 @@ impl Shelf {
             return Ok(model);
         }
         let model = self.catalog.load(&info.name, &info.version)?;
-        let counters = Arc::clone(lock(&self.counters).entry(key.clone()).or_default());
+        let counters = self.metrics.of(&info.name, &info.version);
         let batcher = Batcher::new(&info.name, model, self.settings, counters)
             .map_err(|error| ModelFailure::server(format!("no thread for the model: {error}")))?;
         let batcher = Arc::new(batcher);
@@ -140,15 +143,6 @@ impl Shelf {
         loaded.push(entry);
         Some(model)
     }
-
-    /// What the models have done, in Prometheus' text format.
-    pub(crate) fn metrics(&self) -> String {
-        let counters = lock(&self.counters);
-        let each = counters
-            .iter()
-            .map(|((name, version), counters)| (name.as_str(), version.as_str(), &**counters));
-        counters::text(&each)
-    }
 }
 
 /// Versions in order: by number where they are numbers, which come after all others.
@@ -160,6 +154,7 @@ fn later(version: &str) -> (Option<u64>, &str) {
 mod tests {
     use super::super::{ModelSignature, ServedModel};
     use super::*;
+    use crate::metrics::Metrics;
     use geocrop_model::instances::{Examples, Takes};
 
     struct Fixed(ModelSignature);
@@ -208,7 +203,11 @@ mod tests {
 
     fn shelf(list: Vec<ModelInfo>) -> (Arc<Listed>, Shelf) {
         let catalog = Arc::new(Listed(Mutex::new(Some(list)), Mutex::default()));
-        let shelf = Shelf::new(Arc::new(Arc::clone(&catalog)), Batching::default());
+        let shelf = Shelf::new(
+            Arc::new(Arc::clone(&catalog)),
+            Batching::default(),
+            Metrics::new().models(),
+        );
         (catalog, shelf)
     }
 

@@ -32,8 +32,7 @@ pub(crate) async fn metrics(Shared(state): Shared<ApiState>) -> Response {
             .with_label_values::<&str>(&[])
             .set(up.into());
     }
-    let text = metrics.text() + &state.models().metrics();
-    ([(header::CONTENT_TYPE, TEXT)], text).into_response()
+    ([(header::CONTENT_TYPE, TEXT)], metrics.text()).into_response()
 }
 
 /// The parts of the service. One of which nothing is known has no sample.
