@@ -66,12 +66,7 @@ pub(crate) async fn list(
             .hint("There are status, kind, limit (1 to 1000) and cursor.")
     };
     let Query(filter) = filter.map_err(|error| invalid(error.body_text()))?;
-    let limit = filter.limit.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(invalid(format!(
-            "limit is {limit}; expected 1 to {LARGEST_PAGE}"
-        )));
-    }
+    let limit = page(filter.limit).map_err(invalid)?;
     let before = match &filter.cursor {
         None => None,
         Some(cursor) => Some(
@@ -118,6 +113,15 @@ pub(crate) async fn list(
 /// Where the page after this job begins.
 fn cursor(job: &Job) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}:{}", job.created_at.timestamp_millis(), job.id))
+}
+
+/// How many jobs a page has: as many as were asked for, if that can be.
+pub(crate) fn page(limit: Option<u32>) -> Result<u32, String> {
+    let limit = limit.unwrap_or(PAGE);
+    if (1..=LARGEST_PAGE).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(format!("limit is {limit}; expected 1 to {LARGEST_PAGE}"))
 }
 
 fn parse_cursor(text: &str) -> Option<(DateTime<Utc>, String)> {

@@ -113,14 +113,10 @@ pub(crate) async fn list(
     headers: HeaderMap,
     limit: Result<Query<Limit>, QueryRejection>,
 ) -> Result<axum::Json<JobList>, Problem> {
-    let invalid = |detail: String| Problem::invalid_request(detail);
-    let Query(Limit { limit }) = limit.map_err(|error| invalid(error.body_text()))?;
-    let limit = limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(invalid(format!("limit is {limit}; expected 1 to 1000")));
-    }
+    let Query(Limit { limit }) =
+        limit.map_err(|error| Problem::invalid_request(error.body_text()))?;
     let filter = JobFilter {
-        limit,
+        limit: jobs::list::page(limit).map_err(Problem::invalid_request)?,
         ..JobFilter::default()
     };
     let jobs = state.database().jobs(&user.tenant, &filter).await?;
