@@ -86,6 +86,24 @@ impl AreaKind {
 }
 
 impl Landscape {
+    /// One small area in a valley, `valley`, of `pixels` x `pixels` and with so many dates of 2024: for trials.
+    pub fn valley(pixels: usize, dates: usize) -> Self {
+        Self {
+            seed: 7,
+            areas: vec![SyntheticArea {
+                slug: "valley".to_owned(),
+                name: "Valley (synthetic)".to_owned(),
+                kind: AreaKind::Commercial,
+                lon: 31.0,
+                lat: -17.4,
+                pixels,
+            }],
+            year: 2024,
+            dates,
+            label_years: Vec::new(),
+        }
+    }
+
     /// The landscape of the demonstration: two areas of 512 x 512 pixels, 24 dates of 2024, labels of 2015 to 2025. They
     /// lie in two UTM zones.
     pub fn demo() -> Self {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use geocrop_store::{Credentials, ResultKeys, S3Settings, Store, publish};
-use geocrop_synthetic::{AreaKind, Landscape, SyntheticArea};
+use geocrop_synthetic::Landscape;
 use geocrop_testbed::s3::{ACCESS_KEY, BUCKET, Fault, S3, SECRET_KEY};
 use geocrop_testbed::{Missing, Postgres, Redis};
 use reqwest::StatusCode;
@@ -270,20 +270,7 @@ impl House {
 
 /// A few fields, seen four times in a year.
 fn landscape(dir: &Path) {
-    Landscape {
-        seed: 7,
-        areas: vec![SyntheticArea {
-            slug: "valley".into(),
-            name: "Valley (synthetic)".into(),
-            kind: AreaKind::Commercial,
-            lon: 31.0,
-            lat: -17.4,
-            pixels: 64,
-        }],
-        year: 2024,
-        dates: 4,
-        label_years: Vec::new(),
-    }
-    .write(dir, &|_, _, _| true)
-    .unwrap();
+    Landscape::valley(64, 4)
+        .write(dir, &|_, _, _| true)
+        .unwrap();
 }

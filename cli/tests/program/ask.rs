@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use geocrop_raster::{RasterReader, Resampling};
-use geocrop_synthetic::{AreaKind, Landscape, SyntheticArea};
+use geocrop_synthetic::Landscape;
 use serde_json::{Value, json};
 
 use crate::support::{command, geocrop, project, stderr, stdout};
@@ -57,22 +57,9 @@ fn a_point_grows_into_an_area_and_what_is_wrong_is_said() {
 }
 
 fn landscape(dir: &Path) {
-    Landscape {
-        seed: 7,
-        areas: vec![SyntheticArea {
-            slug: "valley".into(),
-            name: "Valley (synthetic)".into(),
-            kind: AreaKind::Commercial,
-            lon: 31.0,
-            lat: -17.4,
-            pixels: 64,
-        }],
-        year: 2024,
-        dates: 4,
-        label_years: Vec::new(),
-    }
-    .write(dir, &|_, _, _| true)
-    .unwrap();
+    Landscape::valley(64, 4)
+        .write(dir, &|_, _, _| true)
+        .unwrap();
 }
 
 /// Makes the map of the valley with a recipe's file into a store.

@@ -10,7 +10,7 @@ use geocrop_raster::{Aoi, AoiLimits};
 use geocrop_source::Source;
 use geocrop_store::Store;
 use geocrop_store::stac::Item;
-use geocrop_synthetic::{AreaKind, Landscape, SyntheticArea};
+use geocrop_synthetic::Landscape;
 use tempfile::TempDir;
 
 pub(crate) fn project() -> PathBuf {
@@ -34,22 +34,9 @@ pub(crate) fn landscape() -> &'static Path {
     static DIR: OnceLock<TempDir> = OnceLock::new();
     DIR.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
-        Landscape {
-            seed: 7,
-            areas: vec![SyntheticArea {
-                slug: "valley".into(),
-                name: "Valley (synthetic)".into(),
-                kind: AreaKind::Commercial,
-                lon: 31.0,
-                lat: -17.4,
-                pixels: 96,
-            }],
-            year: 2024,
-            dates: 8,
-            label_years: Vec::new(),
-        }
-        .write(dir.path(), &|_, _, _| true)
-        .unwrap();
+        Landscape::valley(96, 8)
+            .write(dir.path(), &|_, _, _| true)
+            .unwrap();
         dir
     })
     .path()
