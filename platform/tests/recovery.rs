@@ -112,6 +112,17 @@ impl Drill {
         now
     }
 
+    /// The database is made ready for copies, as in the cluster when it starts.
+    fn prepare(&self) {
+        let mut prepare = self.command("prepare-database.sh", "");
+        prepare
+            .env("POSTGRES_USER", Postgres::ADMIN)
+            .env("PGPASSWORD", Postgres::PASSWORD)
+            .env("BACKUP_PASSWORD", "taken-by-backup")
+            .env("MONITOR_PASSWORD", "seen-by-monitor");
+        said("prepare-database.sh", &prepare.output().unwrap());
+    }
+
     fn receive(&mut self) {
         let mut command = self.command("receive-wal.sh", "");
         self.receiver = Some(command.spawn().unwrap());
@@ -206,13 +217,7 @@ fn a_destroyed_database_is_restored_to_a_moment_between_two_copies() {
     };
     // Twice: on a database that has it already, nothing goes wrong.
     for _ in 0..2 {
-        let mut prepare = drill.command("prepare-database.sh", "");
-        prepare
-            .env("POSTGRES_USER", Postgres::ADMIN)
-            .env("PGPASSWORD", Postgres::PASSWORD)
-            .env("BACKUP_PASSWORD", "taken-by-backup")
-            .env("MONITOR_PASSWORD", "seen-by-monitor");
-        said("prepare-database.sh", &prepare.output().unwrap());
+        drill.prepare();
     }
     assert_eq!(drill.sql("SHOW archive_timeout"), "5min");
     let rules = fs::read_to_string(drill.postgres.data().join("pg_hba.conf")).unwrap();
@@ -270,13 +275,7 @@ fn a_damaged_copy_is_not_taken_for_a_good_one() {
         Ok(drill) => drill,
         Err(missing) => return println!("skipped: {missing}"),
     };
-    let mut prepare = drill.command("prepare-database.sh", "");
-    prepare
-        .env("POSTGRES_USER", Postgres::ADMIN)
-        .env("PGPASSWORD", Postgres::PASSWORD)
-        .env("BACKUP_PASSWORD", "taken-by-backup")
-        .env("MONITOR_PASSWORD", "seen-by-monitor");
-    said("prepare-database.sh", &prepare.output().unwrap());
+    drill.prepare();
     drill.run("take-base.sh", "");
     drill.run("send-base.sh", "");
     let copy = fs::read_dir(drill.path("backup/postgres/base"))
