@@ -11,7 +11,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Place, another_field, field, problem};
-use reqwest::StatusCode;
+use geocrop_store::{Credentials, S3Settings, Store};
+use geocrop_testbed::s3::{ACCESS_KEY, BUCKET, Fault, S3, SECRET_KEY};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -255,6 +257,37 @@ async fn two_tenants_that_ask_for_the_same_share_the_run_and_each_have_the_resul
         .read(&format!("/v1/jobs/{}/results/my-field.tif", ids[0]), &bob)
         .await;
     problem(stolen, 404, "not-found").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_slower_than_a_lease_does_not_have_the_run_done_twice() {
+    // It has a runtime of its own.
+    let s3 = tokio::task::spawn_blocking(S3::start).await.unwrap();
+    // What is published is looked at for its size before the run is done.
+    s3.inject(Fault::Late(Duration::from_secs(3)), 1, |seen| {
+        seen.is(&Method::GET, "", "prefix=jobs")
+    });
+    let settings = S3Settings {
+        endpoint: Some(s3.address().to_owned()),
+        region: Some("us-east-1".to_owned()),
+        credentials: Some(Credentials {
+            access_key_id: ACCESS_KEY.to_owned(),
+            secret_access_key: SECRET_KEY.to_owned(),
+        }),
+        ..S3Settings::default()
+    };
+    let mut place = Place::new().await;
+    place.elsewhere = Some(Store::open_with(&format!("s3://{BUCKET}"), &settings).unwrap());
+    place.worker.lease = Duration::from_millis(600);
+    // The second one is free, and looks for runs whose worker was lost.
+    place.worker.runs_at_once = 2;
+    let server = place.start().await;
+    let ann = server.log_in("ann").await;
+    let job = server.ordered(&ann, "ndvi").await;
+    server.until(&ann, &job, "successful").await;
+    assert_eq!(s3.heal(), 0, "the store was slow");
+    assert_eq!(server.runner.runs.load(Ordering::SeqCst), 1);
     server.stop().await;
 }
 

@@ -13,6 +13,7 @@ use std::convert::Infallible;
 use std::io::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -66,6 +67,8 @@ pub enum Fault {
     Status(StatusCode, &'static str),
     /// Never answered, and not carried out.
     Slow,
+    /// Carried out after a while.
+    Late(Duration),
     /// The connection is cut while the request is read; it is not carried out.
     CutRequest,
     /// Carried out, but the connection is cut after this many bytes of the answer's body.
@@ -276,6 +279,7 @@ impl Shared {
         match fault {
             Some(Fault::Status(status, code)) => return Ok(refusal(status, code)),
             Some(Fault::Slow) => std::future::pending().await,
+            Some(Fault::Late(pause)) => tokio::time::sleep(pause).await,
             Some(Fault::CutRequest) => return Err(Error::other("cut while it was read")),
             _ => {}
         }

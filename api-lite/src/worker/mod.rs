@@ -6,6 +6,7 @@
 
 mod bell;
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -253,7 +254,7 @@ async fn carry_out(
     let database = state.database();
     let (word, heard) = match outcome {
         Ok(outcome) => match outside(run, &outcome.result_key) {
-            None => match deliver_all(state, claim, &outcome.result_key, seconds).await {
+            None => match deliver_alive(state, claim, bell, &outcome.result_key, seconds).await {
                 Ok(heard) => ("done", heard),
                 Err(Undelivered::Database(error)) => return Err(error),
                 Err(Undelivered::Store(error)) => {
@@ -343,6 +344,40 @@ enum Undelivered {
 impl From<DbError> for Undelivered {
     fn from(error: DbError) -> Self {
         Self::Database(error)
+    }
+}
+
+/// [`deliver_all`], with signs of life meanwhile: a store that takes longer than a lease must not make another worker do
+/// the run again.
+async fn deliver_alive(
+    state: &ApiState,
+    claim: &Claim,
+    bell: &Bell,
+    result_key: &str,
+    seconds: f64,
+) -> Result<bool, Undelivered> {
+    // Side by side, never one within the other: a delivery that holds the only connection that writes must go on while a
+    // sign of life waits for it.
+    tokio::select! {
+        delivered = deliver_all(state, claim, result_key, seconds) => delivered,
+        never = signs_of_life(state, claim, bell) => match never {},
+    }
+}
+
+/// Renews the lease for as long as it is polled. Whether the claim still holds is asked by the delivery itself.
+async fn signs_of_life(state: &ApiState, claim: &Claim, bell: &Bell) -> Infallible {
+    let lease = state.worker_config().lease;
+    loop {
+        tokio::time::sleep(lease / 3).await;
+        state.board().worker_is_alive();
+        let sign = state.database().heartbeat(claim, "deliver", 100, lease);
+        match sign.await {
+            Ok(_) => bell.still_at_work().await,
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "no sign of life could be given"
+            ),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Opening a database and bringing its tables up to date.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -32,7 +33,8 @@ pub(crate) enum Dialect {
 pub struct DatabaseOptions {
     /// `sqlite://path`, `sqlite::memory:` or `postgres://user:password@host:port/name`.
     pub url: String,
-    /// The owner of the tables, when the user of `url` may not change them: migrations run as this one.
+    /// The owner of the tables, when the user of `url` may not change them: migrations run as this one. Not needed when
+    /// there are none to run.
     pub owner_url: Option<String>,
     /// Connections at most.
     pub connections: u32,
@@ -97,8 +99,12 @@ impl Database {
     pub async fn open_with(options: &DatabaseOptions) -> Result<Self, DbError> {
         install_default_drivers();
         if is_postgres(&options.url) {
-            let owner = options.owner_url.as_ref().unwrap_or(&options.url);
-            migrate_postgres(owner, &options.url).await?;
+            match &options.owner_url {
+                Some(owner) => migrate_postgres(owner, &options.url).await?,
+                // A login that may only work needs nobody's help if there is nothing to change.
+                None if is_up_to_date(&options.url).await? => {}
+                None => migrate_postgres(&options.url, &options.url).await?,
+            }
             let pool = AnyPoolOptions::new()
                 .max_connections(options.connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -160,7 +166,13 @@ async fn migrate_postgres(owner: &str, url: &str) -> Result<(), DbError> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect(owner)
         .await?;
-    POSTGRES.run(&pool).await?;
+    let mut migrator = Migrator {
+        migrations: Cow::Borrowed(&POSTGRES.migrations),
+        ..Migrator::DEFAULT
+    };
+    // While processes are replaced, and after going back, a release works on the tables of the next one, which only add.
+    migrator.set_ignore_missing(true);
+    migrator.run(&pool).await?;
     let user = percent_decoded(user_of(url));
     // Neither takes a parameter; the name is quoted by the server itself.
     let granted: (i64,) = sqlx::query_as(
@@ -179,6 +191,30 @@ async fn migrate_postgres(owner: &str, url: &str) -> Result<(), DbError> {
     }
     pool.close().await;
     Ok(())
+}
+
+/// Whether the login may work, and all migrations that this program knows were made.
+async fn is_up_to_date(url: &str) -> Result<bool, DbError> {
+    let mut connection = AnyConnection::connect(url).await?;
+    // A new database has no such role and no such table; a new login may not take the role.
+    let made = async {
+        connection.execute("SET ROLE geocrop_system").await?;
+        sqlx::query_as::<_, (i64, Vec<u8>)>(
+            "SELECT version, checksum FROM _sqlx_migrations WHERE success",
+        )
+        .fetch_all(&mut connection)
+        .await
+    };
+    let made = match made.await {
+        Ok(made) => made,
+        Err(sqlx::Error::Database(_)) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    connection.close().await?;
+    Ok(POSTGRES.iter().all(|known| {
+        made.iter()
+            .any(|(version, checksum)| *version == known.version && **checksum == *known.checksum)
+    }))
 }
 
 /// The user in an address, as it stands there.

@@ -62,6 +62,51 @@ fn postgresql_keeps_the_contract() {
 }
 
 #[test]
+fn a_login_that_owns_nothing_works_once_the_owner_has_made_the_tables() {
+    let postgres = match Postgres::start() {
+        Ok(postgres) => postgres,
+        Err(missing) => return println!("skipped: a login without its owner: {missing}"),
+    };
+    let with_owner = with_login(&postgres);
+    let alone = DatabaseOptions::new(with_owner.url.clone());
+    let name = Postgres::name_of(&with_owner.url).to_owned();
+    Runtime::new().unwrap().block_on(async {
+        let early = Database::open_with(&alone).await.unwrap_err().to_string();
+        assert!(early.contains("give the owner's address too"), "{early}");
+        let made = Database::open_with(&with_owner).await.unwrap();
+        contract::user(&made, "one", "ann").await;
+        made.close().await;
+
+        let db = Database::open_with(&alone).await.unwrap();
+        assert!(db.find_user("ann").await.unwrap().is_some());
+        db.close().await;
+
+        // A release later there is a migration that this program does not know: it goes on working.
+        let later =
+            "INSERT INTO _sqlx_migrations SELECT 9999, description, now(), true, checksum, 0
+                     FROM _sqlx_migrations WHERE version = 1";
+        postgres.sql(&name, later).unwrap();
+        for options in [&alone, &with_owner] {
+            let db = Database::open_with(options).await.unwrap();
+            assert!(db.find_user("ann").await.unwrap().is_some());
+            db.close().await;
+        }
+        // A release before there was one less: only the owner can make it.
+        postgres
+            .sql(&name, "DELETE FROM _sqlx_migrations WHERE version = 2")
+            .unwrap();
+        let stale = Database::open_with(&alone).await.unwrap_err().to_string();
+        assert!(stale.contains("give the owner's address too"), "{stale}");
+    });
+    let forged = postgres.sql(
+        &name,
+        &format!("SET SESSION AUTHORIZATION \"app {name}\"; SET ROLE geocrop_system; DELETE FROM _sqlx_migrations"),
+    );
+    let refused = forged.unwrap_err().to_string();
+    assert!(refused.contains("permission denied"), "{refused}");
+}
+
+#[test]
 fn a_tenants_role_sees_and_changes_nothing_of_another() {
     let postgres = match Postgres::start() {
         Ok(postgres) => postgres,
