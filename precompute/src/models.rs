@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 use geocrop_store::{ContentHash, Store};
 use serde::{Deserialize, Serialize};
 
@@ -109,8 +109,8 @@ pub(crate) fn find_named(
 
 impl ModelFile {
     /// Parses the model.
-    pub(crate) fn ensemble(&self) -> Result<TreeEnsemble, TaskError> {
-        Ok(TreeEnsemble::from_slice(&self.bytes)?)
+    pub(crate) fn ensemble(&self) -> Result<Ensemble, TaskError> {
+        Ok(Ensemble::from_slice(&self.bytes)?)
     }
 
     /// Parses the model and checks that the recipe makes its features and names its classes.

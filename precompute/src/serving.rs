@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 use geocrop_model::dynamic_world::{self, BANDS, CLASSES, Network};
 use geocrop_model::instances::{Examples, Shape, Takes};
 use geocrop_store::{ContentHash, Store};
@@ -179,7 +179,7 @@ pub struct LoadedModel {
 
 #[derive(Debug)]
 enum Numbers {
-    Trees(Box<TreeEnsemble>),
+    Trees(Box<Ensemble>),
     Network(Box<Network>),
 }
 
@@ -199,7 +199,7 @@ impl LoadedModel {
             named,
             sha256,
             &[],
-            TreeEnsemble::from_slice(&bytes)?,
+            Ensemble::from_slice(&bytes)?,
         ))
     }
 
@@ -208,7 +208,7 @@ impl LoadedModel {
         (name, version): (String, String),
         sha256: String,
         classes: &[String],
-        ensemble: TreeEnsemble,
+        ensemble: Ensemble,
     ) -> Self {
         let features = if ensemble.feature_names().is_empty() {
             let numbers = 0..ensemble.num_features();
@@ -252,9 +252,8 @@ impl LoadedModel {
 
     /// Whether what it gives are probabilities.
     pub fn is_probability(&self) -> bool {
-        use geocrop_model::Objective::{BinaryLogistic, MultiSoftprob};
         match &self.numbers {
-            Numbers::Trees(trees) => matches!(trees.objective(), BinaryLogistic | MultiSoftprob),
+            Numbers::Trees(trees) => trees.is_probability(),
             Numbers::Network(_) => true,
         }
     }
