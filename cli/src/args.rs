@@ -138,6 +138,24 @@ Examples:
     /// Manage accounts.
     #[command(subcommand)]
     User(User),
+    /// Copy a service of one machine while it runs: database, store, signing keys, configuration.
+    #[command(after_help = "\
+Examples:
+  geocrop backup --out /mnt/disk/backups
+  geocrop backup --out /mnt/disk/backups --keep 14 --json
+
+Makes a folder named after the moment. Files of the store that did not change since the backup before
+take no space again. Signing keys and passwords' hashes are in it, readable for its owner alone. A
+service on PostgreSQL or S3 is saved by those servers' own means: see docs/operations/backups.md.")]
+    Backup(Backup),
+    /// Check a backup, or make a service of it again in an empty folder.
+    #[command(after_help = "\
+Examples:
+  geocrop restore --from /mnt/disk/backups/20261122T021004Z --to /srv/geocrop-restored
+  geocrop restore --from /mnt/disk/backups/20261122T021004Z --check
+
+Every file is compared with the manifest before anything is written.")]
+    Restore(Restore),
     /// Fetch data sets that are not ours to ship, checked by sha256.
     #[command(subcommand)]
     Data(Data),
@@ -602,6 +620,41 @@ Example:
 pub(crate) struct DataPull {
     /// Name in datasets.toml, or `all`.
     pub(crate) name: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Backup {
+    /// Folder of the backups; best on another disk.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Remove the oldest backups until so many are left.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep: Option<u32>,
+    /// Leave the signing keys out: after a restore everybody logs in again.
+    #[arg(long)]
+    pub(crate) without_keys: bool,
+    /// Store of results, which must be a folder.
+    #[arg(long)]
+    pub(crate) store: Option<String>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Restore {
+    /// Folder of one backup.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: PathBuf,
+    /// Folder for the service, not there yet or empty.
+    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    pub(crate) to: Option<PathBuf>,
+    /// Only compare every file with the manifest.
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) check: bool,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

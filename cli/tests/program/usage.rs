@@ -19,6 +19,8 @@ fn every_command_has_help_with_an_example() {
         vec!["site", "publish"],
         vec!["api"],
         vec!["user", "add"],
+        vec!["backup"],
+        vec!["restore"],
         vec!["data", "pull"],
         vec!["doctor"],
     ] {
