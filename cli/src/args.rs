@@ -138,6 +138,9 @@ Examples:
     /// Manage accounts.
     #[command(subcommand)]
     User(User),
+    /// Reckon before anything is bought.
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Copy a service of one machine while it runs: database, store, signing keys, configuration.
     #[command(after_help = "\
 Examples:
@@ -620,6 +623,72 @@ Example:
 pub(crate) struct DataPull {
     /// Name in datasets.toml, or `all`.
     pub(crate) name: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// How many workers, how much disk, processor time and money so many users and so much area need.
+    #[command(after_help = "\
+Examples:
+  geocrop plan capacity --preset continent
+  geocrop plan capacity --users 200 --jobs-per-day 3 --job-km2 50 --wait 60 --mbit 200
+  geocrop plan capacity --recipe dynamic-world --km2 390757 --periods 11 --core-hour 0.01 --gb-month 0.02 --json
+
+An example (one, team, thousand, continent) gives what is not given. Rates are those that earlier runs
+on this machine had. The model is written down in docs/operations/scale.md.")]
+    Capacity(CapacityArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CapacityArgs {
+    /// Figures to begin with: one, team, thousand or continent.
+    #[arg(long, default_value = "team")]
+    pub(crate) preset: String,
+    /// People who use it.
+    #[arg(long)]
+    pub(crate) users: Option<f64>,
+    /// Jobs of each on a day.
+    #[arg(long)]
+    pub(crate) jobs_per_day: Option<f64>,
+    /// Area of a job in km2, on average.
+    #[arg(long)]
+    pub(crate) job_km2: Option<f64>,
+    /// How many times more jobs come in the busiest hour than on average.
+    #[arg(long)]
+    pub(crate) peak: Option<f64>,
+    /// Seconds within which 95 of 100 jobs begin in the busiest hour.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) wait: Option<f64>,
+    /// How much jobs differ: standard deviation of their time by its mean; 0 for all alike.
+    #[arg(long)]
+    pub(crate) variation: Option<f64>,
+    /// Recipe: a name in the folder of recipes, or a file. May be given more than once; jobs are of the first.
+    #[arg(long = "recipe", default_value = "cropland-southeast-africa")]
+    pub(crate) recipe: Vec<String>,
+    /// Area of the layers that are made before anybody asks, in km2.
+    #[arg(long)]
+    pub(crate) km2: Option<f64>,
+    /// Periods of these layers: years, usually.
+    #[arg(long)]
+    pub(crate) periods: Option<f64>,
+    /// Workers that make them.
+    #[arg(long)]
+    pub(crate) batch_workers: Option<f64>,
+    /// Cores of a worker.
+    #[arg(long)]
+    pub(crate) cores: Option<f64>,
+    /// Mbit/s from the imagery to a worker; 0 if it lies beside the workers.
+    #[arg(long)]
+    pub(crate) mbit: Option<f64>,
+    /// Price of a core for an hour, in any currency.
+    #[arg(long, value_name = "PRICE", requires = "gb_month")]
+    pub(crate) core_hour: Option<f64>,
+    /// Price of a GB of storage for a month, in the same currency.
+    #[arg(long, value_name = "PRICE", requires = "core_hour")]
+    pub(crate) gb_month: Option<f64>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

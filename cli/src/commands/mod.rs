@@ -3,6 +3,7 @@
 mod api;
 mod backup;
 mod buffer;
+mod capacity;
 mod composite;
 mod data;
 mod demo;
@@ -22,7 +23,7 @@ use anyhow::Result;
 pub(crate) use diff::Differ;
 pub(crate) use precompute::Budget;
 
-use crate::args::{Args, Command, Data, Places, Precompute, Site, User};
+use crate::args::{Args, Command, Data, Places, PlanCommand, Precompute, Site, User};
 use crate::config::Config;
 use crate::log;
 
@@ -50,6 +51,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Worker(args) => api::work(&args, config),
         Command::Invite(args) => user::invite(&args, &config),
         Command::User(User::Add(args)) => user::add(&args, &config),
+        Command::Plan(PlanCommand::Capacity(args)) => capacity::run(&args, config),
         Command::Backup(args) => backup::backup(&args, config, &file),
         Command::Restore(args) => backup::restore(&args),
         Command::Data(Data::Pull(args)) => data::pull(&args, &config),
