@@ -100,6 +100,57 @@ pub enum TrainingError {
         /// How many folds there are.
         folds: usize,
     },
+    /// There are fewer groups than folds.
+    #[error("the samples lie in {found} {groups}, fewer than the {folds} folds; {remedy}")]
+    TooFewGroups {
+        /// What keeps samples together: `groups` or `blocks of 50 km`.
+        groups: String,
+        /// How many hold samples.
+        found: usize,
+        /// How many folds there are.
+        folds: usize,
+        /// What may help.
+        remedy: &'static str,
+    },
+    /// All groups of a class fell into one fold.
+    #[error(
+        "all samples of class {class} lie in {found} {groups} and fall into one fold, so that no model \
+         could learn the class and be tested on it; {remedy}"
+    )]
+    ClassInOneFold {
+        /// The class.
+        class: u32,
+        /// How many groups have samples of it.
+        found: usize,
+        /// What keeps samples together.
+        groups: String,
+        /// What may help.
+        remedy: &'static str,
+    },
+    /// A sample that is nowhere on Earth.
+    #[error(
+        "sample {row} lies at longitude {lon}, latitude {lat}, expected -180 to 180 and -90 to 90{hint}"
+    )]
+    Coordinates {
+        /// Which sample, from 0.
+        row: usize,
+        /// Degrees.
+        lon: f64,
+        /// Degrees.
+        lat: f64,
+        /// What may have happened.
+        hint: &'static str,
+    },
+    /// Columns of samples that differ in length.
+    #[error("there are {samples} samples but {found} {what}; give one for each sample")]
+    Lengths {
+        /// What is counted.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many samples there are.
+        samples: usize,
+    },
     /// An option out of its range.
     #[error("`{option}` is {found}, expected {expected}")]
     Option {

@@ -2,7 +2,7 @@
 //!
 //! XGBoost trains the model through its C library, behind the cargo feature `train`; the README of
 //! this crate says what must be installed to link with it. Everything else works without: reading
-//! [tables](Table), dealing [folds], [metrics], [cards](Card).
+//! [tables](Table), dealing [folds], [metrics], [evaluation](evaluate), [cards](Card).
 //!
 //! The cross-validation predicts with `geocrop-model`, the evaluator that makes the maps, so that
 //! its scores are those of the program and not of another one.
@@ -10,9 +10,11 @@
 mod about;
 mod card;
 mod error;
+pub mod evaluate;
 pub mod folds;
 pub mod metrics;
 mod options;
+mod random;
 mod table;
 #[cfg(feature = "train")]
 mod train;
