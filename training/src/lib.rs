@@ -2,16 +2,20 @@
 //!
 //! XGBoost trains the model through its C library, behind the cargo feature `train`; the README of
 //! this crate says what must be installed to link with it. Everything else works without: reading
-//! [tables](Table), dealing [folds], [metrics], [evaluation](evaluate), [cards](Card).
+//! [tables](Table), dealing [folds], [metrics], [evaluation](evaluate), [areas](area) from points
+//! that were drawn to check a map, [cards](Card).
 //!
 //! The cross-validation predicts with `geocrop-model`, the evaluator that makes the maps, so that
 //! its scores are those of the program and not of another one.
 
 mod about;
+pub mod area;
 mod card;
+pub mod drift;
 mod error;
 pub mod evaluate;
 pub mod folds;
+pub mod importance;
 pub mod metrics;
 mod options;
 mod random;
