@@ -2,13 +2,14 @@
 //!
 //! XGBoost trains the model through its C library, behind the cargo feature `train`; the README of
 //! this crate says what must be installed to link with it. Everything else works without: reading
-//! [tables](Table), dealing [folds],
-//! [evaluation](evaluate), [cards](Card).
+//! [tables](Table), dealing [folds], [evaluation](evaluate), [areas](area) from points that were drawn to check a map,
+//! [cards](Card).
 //!
 //! The cross-validation predicts with `geocrop-model`, the evaluator that makes the maps, so that
 //! its scores are those of the program and not of another one.
 
 mod about;
+pub mod area;
 #[cfg(feature = "train")]
 mod boost;
 #[cfg(feature = "train")]
@@ -16,9 +17,11 @@ mod calibrate;
 mod card;
 #[cfg(feature = "train")]
 mod derive;
+pub mod drift;
 mod error;
 pub mod evaluate;
 pub mod folds;
+pub mod importance;
 #[cfg(test)]
 mod metrics;
 mod options;

@@ -11,7 +11,7 @@
 //! of succession, and statistical inference", JASA 22, 1927), which holds for few samples as well.
 //!
 //! These are figures about the *samples*. They say how a map does in an area only if the samples
-//! were drawn from it by a probability design.
+//! were drawn from it by a probability design: [`crate::area`] is for those.
 
 mod bootstrap;
 mod compare;
@@ -177,6 +177,17 @@ pub fn evaluate(
         scores: curves::scores(predictions, &prepared),
         folds: build.folds(&weights),
     })
+}
+
+/// The share of right predictions, and the area under the ROC curve as in [`Evaluation`].
+pub(crate) fn accuracy_and_auc(
+    predictions: &Predictions,
+) -> Result<(f64, Option<f64>), EvaluateError> {
+    predictions.check()?;
+    let values = Prepared::new(predictions).figures(&predictions.all_weights());
+    let value = |column: Column| values[column.index(predictions.classes)];
+    let auc = Some(value(Column::Auc)).filter(|auc| auc.is_finite());
+    Ok((value(Column::Accuracy), auc))
 }
 
 /// What the parts of an evaluation are made from.
