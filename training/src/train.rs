@@ -10,7 +10,9 @@ use crate::boost::{self, Run, Samples};
 use crate::calibrate::{self, HeldOut};
 use crate::card::{Card, CrossValidation};
 use crate::derive::Wide;
-use crate::evaluate::{Predictions, Resampling, evaluate};
+use crate::drift::Population;
+use crate::evaluate::{Evaluation, Predictions, Resampling, evaluate};
+use crate::importance::{self, Importance, permutation_importance};
 use crate::plan::{CalibrationMethod, ClassWeights, MemberPlan, Plan};
 use crate::split::Split;
 use crate::{SplitBy, Table, TrainOptions, TrainingError, search};
@@ -28,6 +30,12 @@ pub struct Trained {
     pub card: Card,
     /// What was predicted for each sample by models that had not seen it.
     pub held_out: Predictions,
+    /// How the judged predictions look in every figure and curve.
+    pub evaluation: Evaluation,
+    /// What the model loses without each of the table's features.
+    pub importance: Vec<Importance>,
+    /// What the features were like, for comparing new imagery with; none for a table that is too small.
+    pub population: Option<Population>,
 }
 
 /// What is told of the work: what is being done, and which share of the whole is done.
@@ -46,12 +54,14 @@ pub fn train(
 ) -> Result<Trained, TrainingError> {
     options.check()?;
     let task = Task::new(table, options, progress)?;
-    let (split, raw, held_out) = task.cross_validate(0)?;
+    let (split, raw, held_out, models) = task.cross_validate(0)?;
+    let importance = task.importance(&split, &models)?;
+    drop(models);
     let new_places = task.new_places(&split)?;
     let evaluation = evaluate(&held_out, Resampling::default())?;
     let mut repeats = vec![Card::figures(&evaluation)];
     for repeat in 1..options.repeats {
-        let (_, _, again) = task.cross_validate(repeat)?;
+        let (_, _, again, _) = task.cross_validate(repeat)?;
         repeats.push(Card::figures(&evaluate(&again, Resampling::default())?));
     }
     let plan = task.searched(&task.all(), options.seed)?;
@@ -59,7 +69,7 @@ pub fn train(
     file.calibration = calibrate::fit(plan.calibration, task.points(&raw), &task.all());
     let model_json = task.bytes(&file);
     let model = Ensemble::from_slice(&model_json)?;
-    let mut scores = CrossValidation::of(&split, evaluation);
+    let mut scores = CrossValidation::of(&split, evaluation.clone());
     scores.repeats = repeats;
     scores.new_places = new_places;
     let card = Card::of(table, options, &plan, scores, (&model_json, &model))?;
@@ -68,8 +78,17 @@ pub fn train(
         model_json,
         card,
         held_out,
+        evaluation,
+        importance,
+        population: Population::of(&table.names, &table.values).ok(),
     })
 }
+
+/// How often each feature is shuffled.
+const SHUFFLES: usize = 3;
+
+/// A split, scores before calibration, predictions after it, and the folds' models.
+type Validated = (Split, Vec<f32>, Predictions, Vec<Ensemble>);
 
 struct Task<'t> {
     table: &'t Table,
@@ -114,16 +133,14 @@ impl<'t> Task<'t> {
         }
     }
 
-    /// The split, and what each sample was given before and after calibration. Each repeat has folds of its own.
-    fn cross_validate(
-        &self,
-        repeat: usize,
-    ) -> Result<(Split, Vec<f32>, Predictions), TrainingError> {
+    /// The split, what each sample was given before and after calibration, and the models of the folds. Each repeat has
+    /// folds of its own.
+    fn cross_validate(&self, repeat: usize) -> Result<Validated, TrainingError> {
         let seed = self.options.seed + repeat as u64;
         let split = Split::of(self.table, self.options.split, self.options.folds, seed)?;
-        let raw = self.held_out(&split, seed)?;
+        let (raw, models) = self.held_out(&split, seed)?;
         let predictions = self.calibrated(&raw, &split);
-        Ok((split, raw, predictions))
+        Ok((split, raw, predictions, models))
     }
 
     /// A second look where single samples were held out although the table's order follows the land.
@@ -134,15 +151,20 @@ impl<'t> Task<'t> {
         let Some(runs) = Split::of_runs(self.table, self.options.folds, self.options.seed) else {
             return Ok(None);
         };
-        let raw = self.held_out(&runs, self.options.seed)?;
+        let (raw, _) = self.held_out(&runs, self.options.seed)?;
         let evaluation = evaluate(&self.calibrated(&raw, &runs), Resampling::default())?;
         Ok(Some(Box::new(CrossValidation::of(&runs, evaluation))))
     }
 
     /// What each sample was given by a model of the other folds, before calibration; `[rows, outputs]`.
-    fn held_out(&self, split: &Split, seed: u64) -> Result<Vec<f32>, TrainingError> {
+    fn held_out(
+        &self,
+        split: &Split,
+        seed: u64,
+    ) -> Result<(Vec<f32>, Vec<Ensemble>), TrainingError> {
         let outputs = self.outputs();
         let mut scores = vec![0.0; self.table.rows * outputs];
+        let mut models = Vec::with_capacity(split.folds);
         for fold in 0..split.folds {
             let stage = format!("cross-validation, fold {} of {}", fold + 1, split.folds);
             let learnt = split.rows(fold, false);
@@ -150,15 +172,62 @@ impl<'t> Task<'t> {
             let file = self.members(&plan, &learnt, seed, &stage)?;
             // By the evaluator that makes maps, from the columns that maps have.
             let model = Ensemble::from_slice(&file.to_bytes())?;
-            let rows = split.rows(fold, true);
-            let (values, _) = self.table.select(&rows);
-            let mut found = vec![0.0; rows.len() * outputs];
-            model.predict_rows_parallel(&values, &mut found)?;
-            for (row, found) in rows.iter().zip(found.chunks(outputs)) {
-                scores[row * outputs..(row + 1) * outputs].copy_from_slice(found);
-            }
+            self.predict(
+                &model,
+                &split.rows(fold, true),
+                &self.table.values,
+                &mut scores,
+            );
+            models.push(model);
         }
-        Ok(scores)
+        Ok((scores, models))
+    }
+
+    /// Puts the predictions of some rows into their places.
+    fn predict(&self, model: &Ensemble, rows: &[usize], values: &[f32], scores: &mut [f32]) {
+        let (width, outputs) = (self.table.names.len(), self.outputs());
+        let own: Vec<f32> = rows
+            .iter()
+            .flat_map(|row| &values[row * width..(row + 1) * width])
+            .copied()
+            .collect();
+        let mut found = vec![0.0; rows.len() * outputs];
+        model
+            .predict_rows_parallel(&own, &mut found)
+            .expect("the rows and the scores have the model's shape");
+        for (row, found) in rows.iter().zip(found.chunks(outputs)) {
+            scores[row * outputs..(row + 1) * outputs].copy_from_slice(found);
+        }
+    }
+
+    /// What is lost without a feature, each sample predicted by the model that did not see it.
+    fn importance(
+        &self,
+        split: &Split,
+        models: &[Ensemble],
+    ) -> Result<Vec<Importance>, TrainingError> {
+        let samples = importance::HeldOut {
+            features: &self.table.names,
+            values: &self.table.values,
+            labels: &self.table.labels,
+            classes: self.table.classes(),
+        };
+        let held_out: Vec<Vec<usize>> = (0..split.folds)
+            .map(|fold| split.rows(fold, true))
+            .collect();
+        let predict = |values: &[f32]| {
+            let mut scores = vec![0.0; self.table.rows * self.outputs()];
+            for (model, rows) in models.iter().zip(&held_out) {
+                self.predict(model, rows, values, &mut scores);
+            }
+            scores
+        };
+        Ok(permutation_importance(
+            samples,
+            &predict,
+            SHUFFLES,
+            self.options.seed,
+        )?)
     }
 
     /// The plan, with the settings that a search within these rows found best.

@@ -37,7 +37,8 @@ fn bands(rows: usize, classes: u32) -> Table {
 }
 
 /// One small model, as XGBoost saves it.
-const PLAIN: &str = "[[member]]\nname = 'trees'\nrounds = 20\ndepth = 3\nlearning_rate = 0.3\nsubsample = 0.8\n";
+const PLAIN: &str =
+    "[[member]]\nname = 'trees'\nrounds = 20\ndepth = 3\nlearning_rate = 0.3\nsubsample = 0.8\n";
 
 fn options() -> TrainOptions {
     TrainOptions {
