@@ -248,4 +248,3 @@ impl From<geocrop_model::ModelError> for TaskError {
         Self::Model(error.into())
     }
 }
-

@@ -195,12 +195,7 @@ impl LoadedModel {
         })?;
         let sha256 = ContentHash::of_bytes(&bytes).to_string();
         let named = (path.display().to_string(), "file".to_owned());
-        Ok(Self::of(
-            named,
-            sha256,
-            &[],
-            Ensemble::from_slice(&bytes)?,
-        ))
+        Ok(Self::of(named, sha256, &[], Ensemble::from_slice(&bytes)?))
     }
 
     /// `classes` are the names of the classes, if there are as many as the model has.

@@ -100,6 +100,57 @@ pub enum TrainingError {
         /// How many folds there are.
         folds: usize,
     },
+    /// There are fewer groups than folds.
+    #[error("the samples lie in {found} {groups}, fewer than the {folds} folds; {remedy}")]
+    TooFewGroups {
+        /// What keeps samples together: `groups` or `blocks of 50 km`.
+        groups: String,
+        /// How many hold samples.
+        found: usize,
+        /// How many folds there are.
+        folds: usize,
+        /// What may help.
+        remedy: &'static str,
+    },
+    /// All groups of a class fell into one fold.
+    #[error(
+        "all samples of class {class} lie in {found} {groups} and fall into one fold, so that no model \
+         could learn the class and be tested on it; {remedy}"
+    )]
+    ClassInOneFold {
+        /// The class.
+        class: u32,
+        /// How many groups have samples of it.
+        found: usize,
+        /// What keeps samples together.
+        groups: String,
+        /// What may help.
+        remedy: &'static str,
+    },
+    /// A sample that is nowhere on Earth.
+    #[error(
+        "sample {row} lies at longitude {lon}, latitude {lat}, expected -180 to 180 and -90 to 90{hint}"
+    )]
+    Coordinates {
+        /// Which sample, from 0.
+        row: usize,
+        /// Degrees.
+        lon: f64,
+        /// Degrees.
+        lat: f64,
+        /// What may have happened.
+        hint: &'static str,
+    },
+    /// Columns of samples that differ in length.
+    #[error("there are {samples} samples but {found} {what}; give one for each sample")]
+    Lengths {
+        /// What is counted.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many samples there are.
+        samples: usize,
+    },
     /// An option out of its range.
     #[error("`{option}` is {found}, expected {expected}")]
     Option {
@@ -110,6 +161,37 @@ pub enum TrainingError {
         /// Its range.
         expected: &'static str,
     },
+    /// What samples cannot be split by.
+    #[error(
+        "the samples cannot be split by {by}: the table has not {needed}; add it, or split by what there is"
+    )]
+    CannotSplit {
+        /// What was asked for.
+        by: &'static str,
+        /// What the table would need.
+        needed: &'static str,
+    },
+    /// A plan that is none.
+    #[error("the training plan is not usable: {0}")]
+    Plan(#[source] toml::de::Error),
+    /// A derived feature that is wrong in itself.
+    #[error("a derived feature of the training plan: {0}; line counts its derived features")]
+    Derived(#[source] geocrop_model::FeatureError),
+    /// A member wants a feature that nobody has.
+    #[error(
+        "the member `{member}` of the training plan names the feature `{name}`; there are {known}"
+    )]
+    UnknownFeature {
+        /// The member's name.
+        member: String,
+        /// The feature's name.
+        name: String,
+        /// All features.
+        known: String,
+    },
+    /// What the models predicted cannot be judged.
+    #[error("the predictions cannot be judged: {0}")]
+    Evaluate(#[from] crate::evaluate::EvaluateError),
     /// A description of a table that is not what it should be.
     #[error("the description of the training table is not usable: {0}")]
     About(#[from] toml::de::Error),
@@ -123,5 +205,11 @@ pub enum TrainingError {
     },
     /// The trained model cannot be evaluated here.
     #[error("the model that XGBoost trained cannot be used: {0}")]
-    Model(#[from] geocrop_model::ModelError),
+    Model(#[from] geocrop_model::EnsembleError),
+}
+
+impl From<geocrop_model::ModelError> for TrainingError {
+    fn from(error: geocrop_model::ModelError) -> Self {
+        Self::Model(error.into())
+    }
 }

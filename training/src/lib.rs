@@ -2,25 +2,45 @@
 //!
 //! XGBoost trains the model through its C library, behind the cargo feature `train`; the README of
 //! this crate says what must be installed to link with it. Everything else works without: reading
-//! [tables](Table), dealing [folds], [metrics], [cards](Card).
+//! [tables](Table), dealing [folds], [evaluation](evaluate), [areas](area) from points that were drawn to check a map,
+//! [cards](Card).
 //!
 //! The cross-validation predicts with `geocrop-model`, the evaluator that makes the maps, so that
 //! its scores are those of the program and not of another one.
 
 mod about;
+pub mod area;
+#[cfg(feature = "train")]
+mod boost;
+#[cfg(feature = "train")]
+mod calibrate;
 mod card;
+#[cfg(feature = "train")]
+mod derive;
+pub mod drift;
 mod error;
+pub mod evaluate;
 pub mod folds;
-pub mod metrics;
+pub mod importance;
+#[cfg(test)]
+mod metrics;
 mod options;
+mod plan;
+mod random;
+#[cfg(feature = "train")]
+mod search;
+mod split;
 mod table;
 #[cfg(feature = "train")]
 mod train;
 
 pub use about::{About, AboutData};
-pub use card::{Card, ClassRows, CrossValidation, DataCard, ModelCard, Parameters};
+pub use card::{
+    Card, ClassRows, CrossValidation, DataCard, ModelCard, RepeatFigures, TrainingCard,
+};
 pub use error::TrainingError;
-pub use options::TrainOptions;
+pub use options::{SplitBy, TrainOptions};
+pub use plan::{CalibrationMethod, ClassWeights, Kind, MemberPlan, Plan};
 pub use table::{Source, Table};
 #[cfg(feature = "train")]
-pub use train::{Trained, train};
+pub use train::{Report, Trained, train};

@@ -71,6 +71,9 @@ impl EnsembleFile {
     }
 
     /// The bytes of the file.
+    ///
+    /// # Panics
+    /// Never: names, numbers and JSON are JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("names, numbers and JSON are JSON")
     }
@@ -108,7 +111,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Ensemble, EnsembleError> {
 
 fn damaged(
     what: impl Into<String>,
-    found: impl ToString,
+    found: impl std::fmt::Display,
     expected: impl Into<String>,
 ) -> EnsembleError {
     EnsembleError::Inconsistent {

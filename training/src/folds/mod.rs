@@ -1,19 +1,28 @@
 //! Dealing samples into folds for cross-validation.
+//!
+//! [`stratified`] deals single samples. It is honest only where samples are independent: pixels of
+//! one field, or of neighbouring fields, look alike, and a model that has seen one knows the other.
+//! [`grouped`] keeps the samples of a polygon together, [`spatial`] those of a block of land.
+
+mod blocks;
+mod grouped;
+
+pub use blocks::{Spatial, spatial};
+pub use grouped::grouped;
 
 use crate::TrainingError;
+use crate::random::SplitMix64;
+
+/// What to say beside scores of samples without coordinates.
+pub const NO_COORDINATES: &str = "The samples carry no coordinates, so they could only be split at \
+    random. Where samples lie close together, neighbours fall on both sides of a split and the \
+    scores are optimistic.";
 
 /// The fold of each sample, 0 to `folds` - 1. Every fold gets the same share of each class, give or
 /// take one sample, and the same seed deals the same folds on every machine.
 pub fn stratified(labels: &[u32], folds: usize, seed: u64) -> Result<Vec<usize>, TrainingError> {
-    if folds < 2 {
-        let found = folds.to_string();
-        return Err(TrainingError::Option {
-            option: "folds",
-            found,
-            expected: "at least 2",
-        });
-    }
-    let mut random = SplitMix64(seed);
+    check(folds)?;
+    let mut random = SplitMix64::new(seed);
     let mut fold = vec![0; labels.len()];
     // Dealing goes on from class to class, so that the folds differ by one sample at most.
     let mut dealt = 0;
@@ -38,46 +47,20 @@ pub fn stratified(labels: &[u32], folds: usize, seed: u64) -> Result<Vec<usize>,
     Ok(fold)
 }
 
-/// The generator of Steele, Lea and Flood, "Fast splittable pseudorandom number generators"
-/// (OOPSLA 2014): a few lines that give the same numbers for ever, which no library promises.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+fn check(folds: usize) -> Result<(), TrainingError> {
+    if folds >= 2 {
+        return Ok(());
     }
-
-    /// Fisher and Yates. The high half of the product maps a number to a range; its bias is below
-    /// 2^-40 for the tables that fit in memory.
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            let pick = (u128::from(self.next()) * (last as u128 + 1)) >> 64;
-            items.swap(last, pick as usize);
-        }
-    }
+    Err(TrainingError::Option {
+        option: "folds",
+        found: folds.to_string(),
+        expected: "at least 2",
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_generator_gives_the_published_numbers() {
-        // The first values for seed 1234567 in the authors' reference implementation.
-        let mut random = SplitMix64(1_234_567);
-        assert_eq!(
-            [random.next(), random.next(), random.next()],
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
-        );
-    }
 
     #[test]
     fn every_fold_gets_its_share_of_each_class() {
