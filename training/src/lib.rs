@@ -24,8 +24,10 @@ pub mod folds;
 pub mod importance;
 #[cfg(test)]
 mod metrics;
+mod held_out;
 mod options;
 mod plan;
+mod promotion;
 mod random;
 #[cfg(feature = "train")]
 mod search;
@@ -39,7 +41,9 @@ pub use card::{
     Card, ClassRows, CrossValidation, DataCard, ModelCard, RepeatFigures, TrainingCard,
 };
 pub use error::TrainingError;
+pub use held_out::HeldOut;
 pub use options::{SplitBy, TrainOptions};
+pub use promotion::reasons_against;
 pub use plan::{CalibrationMethod, ClassWeights, Kind, MemberPlan, Plan};
 pub use table::{Source, Table};
 #[cfg(feature = "train")]
