@@ -196,6 +196,43 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<String>, TaskError> {
     Ok(names)
 }
 
+/// What keeps a model from serving the recipes that name it: features that they do not make, classes that they do not
+/// have. Recipes whose model a server evaluates are left alone.
+pub fn misfits<'r>(
+    recipes: impl IntoIterator<Item = &'r Recipe>,
+    name: &str,
+    model: &Ensemble,
+) -> Vec<String> {
+    let mut misfits = Vec::new();
+    for recipe in recipes {
+        let Output::Classes(classes) = &recipe.output else {
+            continue;
+        };
+        if classes.model != name || classes.remote.is_some() {
+            continue;
+        }
+        let made = recipe.feature_names();
+        let missing: Vec<&str> = model
+            .feature_names()
+            .iter()
+            .filter(|feature| !made.contains(feature))
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            misfits.push(format!("the recipe {} makes no {}", recipe.name, missing.join(", ")));
+        }
+        if model.class_count() != classes.values.len() {
+            misfits.push(format!(
+                "the recipe {} has {} classes, the model {}",
+                recipe.name,
+                classes.values.len(),
+                model.class_count()
+            ));
+        }
+    }
+    misfits
+}
+
 /// Checks that the model of a recipe is there and fits it; a recipe without a model fits.
 pub fn check_model(store: &Store, folder: Option<&Path>, recipe: &Recipe) -> Result<(), TaskError> {
     if let Output::Classes(classes) = &recipe.output {

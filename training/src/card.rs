@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::evaluate::{ClassEvaluation, Evaluation, Figure, ReliabilityBin};
-use crate::plan::{CalibrationMethod, ClassWeights, MemberPlan, Plan};
-use crate::split::Split;
-use crate::{About, Table, TrainOptions, TrainingError};
+use crate::plan::{CalibrationMethod, ClassWeights, MemberPlan};
+use crate::{About, Table};
 
 /// Everything that goes with a model, as `card.json`. See Mitchell et al., "Model cards for model
 /// reporting" (2019).
@@ -31,8 +30,9 @@ pub struct Card {
     /// What it computes from them by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub derived: Vec<Derived>,
-    /// How it was trained.
-    pub training: TrainingCard,
+    /// How it was trained; none if that was elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingCard>,
     /// How well it did on samples it had not seen.
     pub cross_validation: CrossValidation,
     /// The file beside the card.
@@ -154,15 +154,20 @@ pub struct ModelCard {
 }
 
 impl CrossValidation {
-    /// Done once.
-    #[cfg_attr(
-        not(feature = "train"),
-        allow(dead_code, reason = "only training makes cards")
-    )]
-    pub(crate) fn of(split: &Split, evaluation: Evaluation) -> Self {
+    /// By a split of the table.
+    #[cfg(feature = "train")]
+    pub(crate) fn of(split: &crate::split::Split, evaluation: Evaluation) -> Self {
         Self {
-            scheme: split.scheme.clone(),
             caution: split.caution.clone(),
+            ..Self::once(split.scheme.clone(), evaluation)
+        }
+    }
+
+    /// By whatever the words say.
+    pub(crate) fn once(scheme: String, evaluation: Evaluation) -> Self {
+        Self {
+            scheme,
+            caution: None,
             accuracy: evaluation.accuracy,
             balanced_accuracy: evaluation.balanced_accuracy,
             f1: evaluation.f1,
@@ -180,6 +185,7 @@ impl CrossValidation {
 
 impl Card {
     /// What is repeated.
+    #[cfg(feature = "train")]
     pub(crate) fn figures(evaluation: &Evaluation) -> RepeatFigures {
         RepeatFigures {
             accuracy: evaluation.accuracy.value,
@@ -189,20 +195,51 @@ impl Card {
         }
     }
 
-    /// Fills everything in.
+    /// Of a model that was trained on this table.
+    #[cfg(feature = "train")]
     pub(crate) fn of(
         table: &Table,
-        options: &TrainOptions,
-        plan: &Plan,
+        options: &crate::TrainOptions,
+        plan: &crate::Plan,
         scores: CrossValidation,
-        (bytes, model): (&[u8], &Ensemble),
-    ) -> Result<Self, TrainingError> {
+        model: (&[u8], &Ensemble),
+    ) -> Result<Self, crate::TrainingError> {
         let source = &table.source;
         let about = match &options.about {
             Some(about) => about.clone(),
             None => About::known(&source.sha256)?
                 .unwrap_or_else(|| About::unknown(&source.name, &source.sha256)),
         };
+        let training = TrainingCard {
+            members: plan.members.clone(),
+            calibration: plan.calibration,
+            class_weights: plan.class_weights,
+            search: options.search,
+            seed: options.seed,
+        };
+        Ok(Self::new(table, &about, Some(training), scores, model))
+    }
+
+    /// Of a model that was trained elsewhere, and judged on this table.
+    pub(crate) fn imported(
+        table: &Table,
+        about: &About,
+        scores: CrossValidation,
+        model: (&[u8], &Ensemble),
+    ) -> Self {
+        let mut card = Self::new(table, about, None, scores, model);
+        card.features = model.1.feature_names().to_vec();
+        card
+    }
+
+    fn new(
+        table: &Table,
+        about: &About,
+        training: Option<TrainingCard>,
+        scores: CrossValidation,
+        (bytes, model): (&[u8], &Ensemble),
+    ) -> Self {
+        let source = &table.source;
         let name_of = |class: usize| {
             let named = about.classes.get(class).cloned();
             named.unwrap_or_else(|| format!("class {class}"))
@@ -214,7 +251,7 @@ impl Card {
             rows,
         });
         let (derived, xgboost) = of_file(bytes);
-        Ok(Self {
+        Self {
             name: about.name.clone(),
             version: about.version.clone(),
             zone: about.zone.clone(),
@@ -233,13 +270,7 @@ impl Card {
             },
             features: table.names.clone(),
             derived,
-            training: TrainingCard {
-                members: plan.members.clone(),
-                calibration: plan.calibration,
-                class_weights: plan.class_weights,
-                search: options.search,
-                seed: options.seed,
-            },
+            training,
             cross_validation: scores,
             model: ModelCard {
                 sha256: format!("{:x}", Sha256::digest(bytes)),
@@ -249,7 +280,7 @@ impl Card {
             },
             program: concat!("geocrop ", env!("CARGO_PKG_VERSION")).to_owned(),
             xgboost,
-        })
+        }
     }
 
     /// What is missing for people to judge by: without it a model is not put into production.

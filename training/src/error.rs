@@ -171,6 +171,20 @@ pub enum TrainingError {
         /// What the table would need.
         needed: &'static str,
     },
+    /// A column that a model needs is not there.
+    #[error("the table {table} has no {missing}, which the model needs; columns are found by name")]
+    MissingColumns {
+        /// The table.
+        table: String,
+        /// The columns.
+        missing: String,
+    },
+    /// A model from elsewhere that cannot be taken in.
+    #[error("the model is not taken in: {reason}")]
+    CannotImport {
+        /// Why not.
+        reason: String,
+    },
     /// A plan that is none.
     #[error("the training plan is not usable: {0}")]
     Plan(#[source] toml::de::Error),

@@ -85,12 +85,23 @@ mod tests {
     #[test]
     fn a_challenger_that_guesses_is_worse_and_other_samples_are_refused() {
         let truth: Vec<u32> = (0..200).map(|row| row % 2).collect();
-        let sure: Vec<f32> = truth.iter().map(|label| 0.1 + 0.8 * *label as f32).collect();
+        let sure: Vec<f32> = truth
+            .iter()
+            .map(|label| 0.1 + 0.8 * *label as f32)
+            .collect();
         let champion = HeldOut::new("sha", &Predictions::binary(truth.clone(), &sure));
-        let guess: Vec<f32> = (0..200).map(|row| (row * 37 % 100) as f32 / 100.0).collect();
+        let guess: Vec<f32> = (0..200)
+            .map(|row| (row * 37 % 100) as f32 / 100.0)
+            .collect();
         let challenger = HeldOut::new("sha", &Predictions::binary(truth, &guess));
-        assert_eq!(champion.compare(&challenger).unwrap().verdict, Verdict::Worse);
-        assert_eq!(challenger.compare(&champion).unwrap().verdict, Verdict::Better);
+        assert_eq!(
+            champion.compare(&challenger).unwrap().verdict,
+            Verdict::Worse
+        );
+        assert_eq!(
+            challenger.compare(&champion).unwrap().verdict,
+            Verdict::Better
+        );
         let others = HeldOut::new("sha", &Predictions::binary(vec![0, 1], &[0.1, 0.9]));
         assert!(champion.compare(&others).is_err());
     }

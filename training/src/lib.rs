@@ -21,16 +21,18 @@ pub mod drift;
 mod error;
 pub mod evaluate;
 pub mod folds;
+mod held_out;
+mod import;
 pub mod importance;
 #[cfg(test)]
 mod metrics;
-mod held_out;
 mod options;
 mod plan;
 mod promotion;
 mod random;
 #[cfg(feature = "train")]
 mod search;
+#[cfg(feature = "train")]
 mod split;
 mod table;
 #[cfg(feature = "train")]
@@ -42,9 +44,10 @@ pub use card::{
 };
 pub use error::TrainingError;
 pub use held_out::HeldOut;
+pub use import::{Imported, import};
 pub use options::{SplitBy, TrainOptions};
-pub use promotion::reasons_against;
 pub use plan::{CalibrationMethod, ClassWeights, Kind, MemberPlan, Plan};
+pub use promotion::reasons_against;
 pub use table::{Source, Table};
 #[cfg(feature = "train")]
 pub use train::{Report, Trained, train};

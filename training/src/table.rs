@@ -101,6 +101,34 @@ impl Table {
         rows
     }
 
+    /// All values with the columns in this order, row-major `[rows, names]`; every column if no names are given. Other
+    /// columns are left out.
+    ///
+    /// # Errors
+    /// [`TrainingError::MissingColumns`].
+    pub fn in_order(&self, names: &[String]) -> Result<Vec<f32>, TrainingError> {
+        if names.is_empty() || names == self.names {
+            return Ok(self.values.clone());
+        }
+        let place = |name: &String| self.names.iter().position(|known| known == name);
+        let missing: Vec<&str> = names
+            .iter()
+            .filter(|name| place(name).is_none())
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            return Err(TrainingError::MissingColumns {
+                table: self.source.name.clone(),
+                missing: missing.join(", "),
+            });
+        }
+        let places: Vec<usize> = names.iter().filter_map(place).collect();
+        let rows = self.values.chunks(self.names.len());
+        Ok(rows
+            .flat_map(|row| places.iter().map(|place| row[*place]))
+            .collect())
+    }
+
     /// The values and classes of some rows, in the given order.
     pub fn select(&self, rows: &[usize]) -> (Vec<f32>, Vec<u32>) {
         let width = self.names.len();

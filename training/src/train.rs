@@ -7,7 +7,7 @@ use geocrop_model::ensemble::{Calibration, EnsembleFile, MemberFile};
 use rayon::prelude::*;
 
 use crate::boost::{self, Run, Samples};
-use crate::calibrate::{self, HeldOut};
+use crate::calibrate::{self, HeldOut as ToFit};
 use crate::card::{Card, CrossValidation};
 use crate::derive::Wide;
 use crate::drift::Population;
@@ -15,7 +15,7 @@ use crate::evaluate::{Evaluation, Predictions, Resampling, evaluate};
 use crate::importance::{self, Importance, permutation_importance};
 use crate::plan::{CalibrationMethod, ClassWeights, MemberPlan, Plan};
 use crate::split::Split;
-use crate::{SplitBy, Table, TrainOptions, TrainingError, search};
+use crate::{HeldOut, SplitBy, Table, TrainOptions, TrainingError, search};
 
 /// Tables with more values than this are trained on one after the other, each with all threads: side by side, every thread
 /// would hold a copy.
@@ -36,6 +36,33 @@ pub struct Trained {
     pub importance: Vec<Importance>,
     /// What the features were like, for comparing new imagery with; none for a table that is too small.
     pub population: Option<Population>,
+}
+
+impl Trained {
+    /// What goes into a model's folder, the model last.
+    ///
+    /// # Panics
+    /// Never: figures and texts are JSON.
+    pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let pretty = |text: Result<String, serde_json::Error>| {
+            let mut text = text.expect("figures and texts are JSON");
+            text.push('\n');
+            text.into_bytes()
+        };
+        let held_out = HeldOut::new(&self.card.data.sha256, &self.held_out);
+        let mut files = vec![
+            (
+                "card.json",
+                pretty(serde_json::to_string_pretty(&self.card)),
+            ),
+            ("held-out.json", pretty(serde_json::to_string(&held_out))),
+        ];
+        if let Some(population) = &self.population {
+            files.push(("population.json", pretty(serde_json::to_string(population))));
+        }
+        files.push(("model.json", self.model_json.clone()));
+        files
+    }
 }
 
 /// What is told of the work: what is being done, and which share of the whole is done.
@@ -293,8 +320,8 @@ impl<'t> Task<'t> {
         predictions
     }
 
-    fn points<'p>(&'p self, scores: &'p [f32]) -> HeldOut<'p> {
-        HeldOut {
+    fn points<'p>(&'p self, scores: &'p [f32]) -> ToFit<'p> {
+        ToFit {
             scores,
             labels: &self.table.labels,
             weights: self.weights.as_deref(),

@@ -117,12 +117,13 @@ fn training_again_makes_the_same_model() {
 
     let Some(table) = samples() else { return };
     let (bytes, card) = committed();
+    let training = card.training.as_ref().unwrap();
     let options = TrainOptions::default();
     assert_eq!(
-        options.plan.members, card.training.members,
+        options.plan.members, training.members,
         "the program's own plan made it"
     );
-    assert_eq!(options.seed, card.training.seed);
+    assert_eq!(options.seed, training.seed);
     // Only the calibration depends on the folds; two cost less than five.
     let options = TrainOptions {
         folds: 2,

@@ -96,7 +96,9 @@ impl Registry {
         // Whatever a registration that was cut short has left may be written over; a version that is whole may not.
         if let Some(there) = self.store.get(&key(MODEL))? {
             let model = files.iter().find(|(file, _)| *file == MODEL);
-            if model.is_some_and(|(_, bytes)| ContentHash::of_bytes(bytes) == ContentHash::of_bytes(&there)) {
+            if model.is_some_and(|(_, bytes)| {
+                ContentHash::of_bytes(bytes) == ContentHash::of_bytes(&there)
+            }) {
                 return Ok(());
             }
             return Err(RegistryError::Exists {
@@ -118,7 +120,12 @@ impl Registry {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub fn file(&self, name: &Slug, version: &str, file: &str) -> Result<Option<Vec<u8>>, RegistryError> {
+    pub fn file(
+        &self,
+        name: &Slug,
+        version: &str,
+        file: &str,
+    ) -> Result<Option<Vec<u8>>, RegistryError> {
         Ok(self.store.get(&format!("models/{name}/{version}/{file}"))?)
     }
 
@@ -156,10 +163,12 @@ impl Registry {
         history.push(promotion);
         let text = serde_json::to_vec_pretty(&history).expect("texts are JSON");
         let key = |file: &str| format!("models/{name}/{file}");
-        self.store
-            .put(&key(PROMOTIONS), text, ContentType::Json)?;
-        self.store
-            .put(&key(PRODUCTION), format!("{to}\n").into_bytes(), ContentType::Binary)?;
+        self.store.put(&key(PROMOTIONS), text, ContentType::Json)?;
+        self.store.put(
+            &key(PRODUCTION),
+            format!("{to}\n").into_bytes(),
+            ContentType::Binary,
+        )?;
         Ok(())
     }
 
@@ -217,8 +226,15 @@ mod tests {
         let error = registry.register(&name, "1", &files("b")).unwrap_err();
         assert!(error.to_string().contains("never changes"), "{error}");
         assert_eq!(registry.file(&name, "1", MODEL).unwrap().unwrap(), b"a");
-        assert_eq!(registry.file(&name, "1", "card.json").unwrap().unwrap(), b"{}");
-        assert_eq!(registry.production(&name).unwrap(), None, "registering promotes nothing");
+        assert_eq!(
+            registry.file(&name, "1", "card.json").unwrap().unwrap(),
+            b"{}"
+        );
+        assert_eq!(
+            registry.production(&name).unwrap(),
+            None,
+            "registering promotes nothing"
+        );
     }
 
     #[test]
@@ -226,7 +242,13 @@ mod tests {
         let (registry, name) = registry();
         assert!(registry.before(&name).is_err());
         registry.promote(&name, promotion(None, "1")).unwrap();
-        assert!(registry.before(&name).unwrap_err().to_string().contains("served before"));
+        assert!(
+            registry
+                .before(&name)
+                .unwrap_err()
+                .to_string()
+                .contains("served before")
+        );
         registry.promote(&name, promotion(Some("1"), "2")).unwrap();
         assert_eq!(registry.production(&name).unwrap().as_deref(), Some("2"));
         assert_eq!(registry.before(&name).unwrap(), "1");
