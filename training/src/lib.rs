@@ -9,6 +9,7 @@
 //! its scores are those of the program and not of another one.
 
 mod about;
+pub mod applicability;
 pub mod area;
 mod card;
 pub mod drift;
@@ -19,6 +20,7 @@ pub mod importance;
 pub mod metrics;
 mod options;
 mod random;
+pub mod report;
 mod table;
 #[cfg(feature = "train")]
 mod train;

@@ -6,6 +6,7 @@
 //!   loads and evaluated over blocks of pixels.
 //! - [`trees`]: gradient boosted trees as XGBoost saves them, evaluated here without XGBoost.
 //! - [`dynamic_world`]: Dynamic World's network, from its published weights ([`tensor_bundle`]).
+//! - [`applicability`]: where a model may be used.
 //! - [`instances`]: what is asked of a model, and what it answers, as JSON.
 //!
 //! Nothing here reads or writes anything but a model file.
@@ -29,6 +30,7 @@
 //! # Ok::<(), geocrop_model::FeatureError>(())
 //! ```
 
+pub mod applicability;
 pub mod dynamic_world;
 pub mod features;
 pub mod instances;
@@ -36,6 +38,7 @@ pub mod legend;
 pub mod tensor_bundle;
 pub mod trees;
 
+pub use applicability::{Applicability, ApplicabilityError};
 pub use features::{Definition, FeatureError, FeatureSet, Symbols, Unit};
 pub use legend::{Legend, LegendClass, LegendError, Rgb};
 pub use trees::{ModelError, Objective, TreeEnsemble};
