@@ -9,6 +9,7 @@
 //! its scores are those of the program and not of another one.
 
 mod about;
+pub mod applicability;
 pub mod area;
 #[cfg(feature = "train")]
 mod boost;
@@ -30,6 +31,7 @@ mod options;
 mod plan;
 mod promotion;
 mod random;
+pub mod report;
 #[cfg(feature = "train")]
 mod search;
 #[cfg(feature = "train")]

@@ -7,6 +7,7 @@
 //! - [`trees`]: gradient boosted trees as XGBoost saves them, evaluated here without XGBoost.
 //! - [`ensemble`]: such models that vote, with calibrated probabilities: what is trained and mapped with.
 //! - [`dynamic_world`]: Dynamic World's network, from its published weights ([`tensor_bundle`]).
+//! - [`applicability`]: where a model may be used.
 //! - [`instances`]: what is asked of a model, and what it answers, as JSON.
 //!
 //! Nothing here reads or writes anything but a model file.
@@ -30,6 +31,7 @@
 //! # Ok::<(), geocrop_model::FeatureError>(())
 //! ```
 
+pub mod applicability;
 pub mod dynamic_world;
 pub mod ensemble;
 pub mod features;
@@ -38,6 +40,7 @@ pub mod legend;
 pub mod tensor_bundle;
 pub mod trees;
 
+pub use applicability::{Applicability, ApplicabilityError};
 pub use ensemble::{Ensemble, EnsembleError};
 pub use features::{Definition, FeatureError, FeatureSet, Symbols, Unit};
 pub use legend::{Legend, LegendClass, LegendError, Rgb};
