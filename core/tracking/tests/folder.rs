@@ -167,6 +167,21 @@ fn names_that_lead_out_of_the_folder_write_nothing() {
 }
 
 #[test]
+fn a_place_that_takes_no_folder_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "no folder").unwrap();
+    let error = RunsFolder::new(file.join("runs"))
+        .start("cropland", "run")
+        .unwrap_err();
+    let words = error.to_string();
+    assert!(
+        words.contains(&file.display().to_string()) && words.contains("permissions"),
+        "{words}"
+    );
+}
+
+#[test]
 fn a_parameter_keeps_its_value() {
     let (_dir, runs) = folder();
     let mut run = runs.start("cropland", "run").unwrap();
