@@ -1,4 +1,4 @@
-// Bundles the scripts of the site: the status page's status.js, and the map: start.js, map.js, map.css, MapLibre's worker and the
+// Bundles the scripts of the site: the status page's status.js, the capacity page's capacity.js, and the map: start.js, map.js, map.css, MapLibre's worker and the
 // country borders, all into one folder.
 // Usage: node build.mjs [FOLDER]     (or --outdir=FOLDER, or the variable OUTDIR; dist unless told)
 
@@ -47,7 +47,7 @@ async function borders() {
 await rm(outdir, { recursive: true, force: true });
 await mkdir(outdir, { recursive: true });
 await build({
-  entryPoints: { start: "src/start.ts", map: "src/main.ts", status: "src/status.ts" },
+  entryPoints: { start: "src/start.ts", map: "src/main.ts", status: "src/status.ts", capacity: "src/calculator.ts" },
   outdir,
   bundle: true,
   minify: true,

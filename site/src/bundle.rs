@@ -8,13 +8,14 @@ use crate::error::SiteError;
 use crate::output::Output;
 
 /// The files that the bundler writes.
-pub(crate) const FILES: [&str; 6] = [
+pub(crate) const FILES: [&str; 7] = [
     "start.js",
     "map.js",
     "map.css",
     "worker.js",
     "borders.json",
     "status.js",
+    "capacity.js",
 ];
 
 /// Addresses of the bundle's files in the site.
@@ -28,6 +29,8 @@ pub(crate) struct Bundle {
     start: String,
     /// The script of the status page.
     status: String,
+    /// The script of the capacity page.
+    capacity: String,
 }
 
 /// Copies the bundle's files into `output`.
@@ -53,5 +56,6 @@ pub(crate) fn add(folder: &Path, output: &mut Output) -> Result<Bundle, SiteErro
         borders: add("borders.json", "borders", "json")?,
         start: add("start.js", "start", "js")?,
         status: add("status.js", "status", "js")?,
+        capacity: add("capacity.js", "capacity", "js")?,
     })
 }

@@ -75,6 +75,8 @@ pub(crate) enum Template {
     Api,
     /// The search.
     Search,
+    /// What so many users and so much area need.
+    Capacity,
 }
 
 impl Template {
@@ -89,6 +91,7 @@ impl Template {
             Self::Incident => "incident.html",
             Self::Api => "api.html",
             Self::Search => "search.html",
+            Self::Capacity => "capacity.html",
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::view::{self, AreaPage, Files, Hero, Picture};
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
 const RELOAD: &str = include_str!("../assets/reload.js");
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("base.html", include_str!("../templates/base.html")),
     ("page.html", include_str!("../templates/page.html")),
     ("home.html", include_str!("../templates/home.html")),
@@ -39,6 +39,7 @@ const TEMPLATES: [(&str, &str); 12] = [
     ("areas.html", include_str!("../templates/areas.html")),
     ("area.html", include_str!("../templates/area.html")),
     ("map.html", include_str!("../templates/map.html")),
+    ("capacity.html", include_str!("../templates/capacity.html")),
     ("status.html", include_str!("../templates/status.html")),
     ("incident.html", include_str!("../templates/incident.html")),
     ("api.html", include_str!("../templates/api.html")),
@@ -272,7 +273,7 @@ impl Site {
             Template::Api => json(&extras.api),
             Template::Search => json(&self.search),
             Template::Map => json(&shown.hero),
-            Template::Page => Vec::new(),
+            Template::Page | Template::Capacity => Vec::new(),
         };
         let quoted: Vec<u8> = front
             .data
@@ -333,6 +334,12 @@ impl Site {
                 }
                 Template::Api => context.insert("reference", &extras.api),
                 Template::Search => context.insert("search", &self.search),
+                Template::Capacity => {
+                    context.insert("bundle", &self.bundle);
+                    let examples = self.data.get("capacity");
+                    let examples = examples.map(|data| data.value.to_string());
+                    context.insert("examples", &examples);
+                }
                 Template::Page => {}
             }
             self.render(front.template.file(), &context)
@@ -485,12 +492,13 @@ impl Site {
         let map = bundled && address == "/map/";
         let status = bundled && template == Template::Status;
         let search = template == Template::Search;
+        let capacity = bundled && template == Template::Capacity;
         let addresses = [
             Some(self.store_href.as_str()).filter(|_| map),
             self.api_href.as_deref().filter(|_| map || status),
             self.frame.basemap.as_deref().filter(|_| map),
         ];
-        let scripts = map || status || search || self.frame.reload.is_some();
+        let scripts = map || status || search || capacity || self.frame.reload.is_some();
         let does = [
             (scripts, Does::Scripts),
             (map, Does::Map),

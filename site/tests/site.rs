@@ -443,6 +443,7 @@ fn the_map_page_gets_the_bundle_under_hashed_names_and_a_policy_for_its_hosts() 
         "worker.js",
         "borders.json",
         "status.js",
+        "capacity.js",
     ] {
         site.write(&format!("bundle/{file}"), file);
     }
@@ -469,7 +470,7 @@ fn the_map_page_gets_the_bundle_under_hashed_names_and_a_policy_for_its_hosts() 
         .into_keys()
         .filter(|path| path.extension().is_some_and(|e| e == "js"))
         .collect();
-    assert_eq!(scripts.len(), 4, "start, map, worker and status");
+    assert_eq!(scripts.len(), 5, "start, map, worker, status and capacity");
     for script in scripts {
         let name = script.file_name().unwrap().to_string_lossy().into_owned();
         assert_eq!(name.split('.').count(), 3, "{name} has no hash");

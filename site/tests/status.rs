@@ -223,6 +223,7 @@ fn the_script_and_its_leave_come_with_the_bundle() {
         "start.js",
         "borders.json",
         "status.js",
+        "capacity.js",
     ] {
         site.put(&format!("bundle/{file}"), file);
     }
