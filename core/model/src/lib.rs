@@ -9,8 +9,9 @@
 //! - [`dynamic_world`]: Dynamic World's network, from its published weights ([`tensor_bundle`]).
 //! - [`applicability`]: where a model may be used.
 //! - [`instances`]: what is asked of a model, and what it answers, as JSON.
+//! - [`csv`]: the same, and samples, as comma-separated values.
 //!
-//! Nothing here reads or writes anything but a model file.
+//! Nothing here opens any file but a model.
 //!
 //! ```
 //! use geocrop_model::features::{Definition, FeatureSet, Symbols, Unit};
@@ -32,6 +33,7 @@
 //! ```
 
 pub mod applicability;
+pub mod csv;
 pub mod dynamic_world;
 pub mod ensemble;
 pub mod features;

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use geocrop_model::csv::quoted;
 use geocrop_model::instances::{Examples, Shape};
 use serde_json::{Map, Value, json};
 
-use super::csv::quoted;
 use super::error::io;
 use super::{TableForm, TableReport};
 use crate::TaskError;

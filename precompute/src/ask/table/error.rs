@@ -1,8 +1,8 @@
 //! Everything that can be wrong with a table.
 
+use geocrop_model::csv::CsvError;
 use geocrop_model::instances::InstancesError;
 
-use super::csv::CsvError;
 use crate::TaskError;
 
 /// What is wrong with a table.

@@ -4,22 +4,20 @@
 //! a place) are copied into the result. An empty field, `NaN`, `NA` and `null` are missing values.
 
 mod answers;
-mod csv;
 mod error;
 
 use std::io::{BufRead, Read as _, Write};
 
+use geocrop_model::csv::Records;
 use geocrop_model::instances::{Limits, Takes, parse};
 
-pub use csv::CsvError;
-pub(crate) use csv::quoted;
 pub use error::TableError;
+pub use geocrop_model::csv::CsvError;
 
 use crate::progress::Stage;
 use crate::serving::LoadedModel;
 use crate::{Progress, TaskError};
 use answers::{Answers, Batch};
-use csv::Records;
 use error::io;
 
 /// How rows are written.

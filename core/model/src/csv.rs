@@ -7,6 +7,7 @@ const LONGEST: usize = 1 << 20;
 
 /// Why there is no record.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CsvError {
     /// The file or connection.
     #[error("cannot be read: {0}")]
@@ -26,14 +27,15 @@ pub enum CsvError {
 }
 
 /// Reads records one after the other.
-pub(super) struct Records<R> {
+pub struct Records<R> {
     input: R,
     line: usize,
     bytes: u64,
 }
 
 impl<R: BufRead> Records<R> {
-    pub(super) fn new(input: R) -> Self {
+    /// Reads from the first record on.
+    pub fn new(input: R) -> Self {
         Self {
             input,
             line: 0,
@@ -42,12 +44,16 @@ impl<R: BufRead> Records<R> {
     }
 
     /// Bytes that were read.
-    pub(super) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// The next record with something in it, and the line in which it begins.
-    pub(super) fn next(&mut self) -> Result<Option<(usize, Vec<String>)>, CsvError> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an error must not look like the end"
+    )]
+    pub fn next(&mut self) -> Result<Option<(usize, Vec<String>)>, CsvError> {
         loop {
             let begins = self.line + 1;
             let Some(text) = self.text(begins)? else {
@@ -113,7 +119,7 @@ fn fields(text: &str) -> Vec<String> {
 }
 
 /// A field as it is written: in quotes where it needs them.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
