@@ -52,4 +52,4 @@ pub use plan::{CalibrationMethod, ClassWeights, Kind, MemberPlan, Plan};
 pub use promotion::reasons_against;
 pub use table::{Source, Table};
 #[cfg(feature = "train")]
-pub use train::{Report, Trained, train};
+pub use train::{Progress, Trained, train};

@@ -14,6 +14,7 @@ use crate::drift::Population;
 use crate::evaluate::{Evaluation, Predictions, Resampling, evaluate};
 use crate::importance::{self, Importance, permutation_importance};
 use crate::plan::{CalibrationMethod, ClassWeights, MemberPlan, Plan};
+use crate::report::Report;
 use crate::split::Split;
 use crate::{HeldOut, SplitBy, Table, TrainOptions, TrainingError, search};
 
@@ -60,13 +61,77 @@ impl Trained {
         if let Some(population) = &self.population {
             files.push(("population.json", pretty(serde_json::to_string(population))));
         }
+        let report = self.report();
+        files.push(("report.html", report.html().into_bytes()));
+        files.push(("report.json", pretty(serde_json::to_string_pretty(&report))));
         files.push(("model.json", self.model_json.clone()));
         files
+    }
+
+    /// Everything that was found out, for people.
+    pub fn report(&self) -> Report {
+        let (card, scores) = (&self.card, &self.card.cross_validation);
+        let mut warnings: Vec<String> = scores.caution.iter().cloned().collect();
+        if let Some(away) = &scores.new_places {
+            warnings.push(format!(
+                "At new places expect less: accuracy {:.3}, F1 {:.3} ({}).",
+                away.accuracy.value, away.f1.value, away.scheme
+            ));
+        }
+        warnings.extend(card.limits.iter().cloned());
+        let members = card.training.iter().flat_map(|training| &training.members);
+        let members: Vec<String> = members
+            .map(|member| {
+                format!(
+                    "{} of {} x {} trees, depth {}",
+                    member.name, member.seeds, member.rounds, member.depth
+                )
+            })
+            .collect();
+        let facts = [
+            ("Zone", card.zone.clone()),
+            (
+                "Samples",
+                format!("{} of {}", card.data.rows, card.data.title),
+            ),
+            ("Judged by", scores.scheme.clone()),
+            ("Models", members.join("; ")),
+            (
+                "Features",
+                format!(
+                    "{}, and {} derived from them",
+                    card.features.len(),
+                    card.derived.len()
+                ),
+            ),
+            ("Data", card.data.attribution.clone()),
+            (
+                "Made by",
+                format!("{}, XGBoost {}", card.program, card.xgboost),
+            ),
+        ];
+        Report {
+            title: format!("{} {}", card.name, card.version),
+            summary: card.intended_use.clone(),
+            warnings,
+            facts: facts.map(|(name, value)| (name.to_owned(), value)).into(),
+            classes: card
+                .data
+                .classes
+                .iter()
+                .map(|class| class.name.clone())
+                .collect(),
+            evaluation: self.evaluation.clone(),
+            importance: self.importance.clone(),
+            comparison: None,
+            area: None,
+            drift: Vec::new(),
+        }
     }
 }
 
 /// What is told of the work: what is being done, and which share of the whole is done.
-pub type Report<'p> = &'p (dyn Fn(&str, f64) + Sync);
+pub type Progress<'p> = &'p (dyn Fn(&str, f64) + Sync);
 
 /// Cross-validates, then trains on all samples.
 ///
@@ -77,7 +142,7 @@ pub type Report<'p> = &'p (dyn Fn(&str, f64) + Sync);
 pub fn train(
     table: &Table,
     options: &TrainOptions,
-    progress: Report<'_>,
+    progress: Progress<'_>,
 ) -> Result<Trained, TrainingError> {
     options.check()?;
     let task = Task::new(table, options, progress)?;
@@ -122,7 +187,7 @@ struct Task<'t> {
     options: &'t TrainOptions,
     wide: Wide,
     weights: Option<Vec<f32>>,
-    progress: Report<'t>,
+    progress: Progress<'t>,
     /// Models that were trained, in part or whole, and that will be.
     done: Mutex<f64>,
     runs: usize,
@@ -132,7 +197,7 @@ impl<'t> Task<'t> {
     fn new(
         table: &'t Table,
         options: &'t TrainOptions,
-        progress: Report<'t>,
+        progress: Progress<'t>,
     ) -> Result<Self, TrainingError> {
         let wide = Wide::of(table, &options.plan.derived)?;
         let once = options.plan.runs() + search::runs(options.search);
