@@ -50,6 +50,18 @@ strip "$root/usr/local/bin/geocrop"
 install -m 0755 "$project/images/geocrop/healthcheck.sh" "$root/usr/local/bin/healthcheck"
 mkdir -p "$root/usr/share/geocrop"
 cp -r "$project"/{datasets.toml,recipes,sources,aois,models,content} "$root/usr/share/geocrop/"
+say "the list of what is in it"
+(cd "$project" && cargo metadata --locked --format-version 1 --filter-platform "$(rustc --print host-tuple)" >"$work/metadata.json")
+version=$(sed -n 's/^Version: //p' "$work/build/opt/gdal/lib/pkgconfig/gdal.pc")
+(cd "$project" && python3 images/sbom.py --metadata "$work/metadata.json" --dpkg "$root/var/lib/dpkg/status" --map site/map \
+  --library "gdal=$version") >"$root/usr/share/geocrop/sbom.cdx.json"
+python3 - "$root/usr/share/geocrop/sbom.cdx.json" <<'PARTS' >&2
+import json, sys
+kinds = [part["purl"].split("/")[0] for part in json.load(open(sys.argv[1]))["components"]]
+counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+print(counts)
+sys.exit(set(counts) != {"pkg:cargo", "pkg:deb", "pkg:generic", "pkg:npm"})
+PARTS
 
 inside() { # inside COMMAND...: as the image's user, in its folder, with its environment
   chroot --userspec=10001:10001 "$root" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/tmp GEOCROP_CACHE=/tmp/geocrop \

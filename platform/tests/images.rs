@@ -7,10 +7,11 @@
 )]
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use geocrop_platform::{
-    checker, documents, files, geocrop, is_script, json, list, root, said, text, wrong_in,
+    checker, documents, files, geocrop, is_script, json, list, program, root, said, text, wrong_in,
 };
 use serde_json::Value;
 
@@ -156,6 +157,104 @@ fn the_image_has_what_the_manifests_and_its_own_settings_name() {
         }
     }
     assert!(count > 8, "{count}");
+}
+
+/// Asks the module that knows CycloneDX's schema.
+const VALIDATE: &str = "
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(sys.stdin.read())
+sys.exit(str(wrong) if wrong else 0)
+";
+
+/// Two packages, of which one was removed again.
+const DPKG: &str = "Package: libproj25
+Status: install ok installed
+Architecture: amd64
+Version: 9.1.1-1+b1
+Description: a library
+ of several lines
+
+Package: gone
+Status: deinstall ok config-files
+Architecture: amd64
+Version: 1:2.0
+";
+
+#[test]
+fn the_list_of_parts_is_cyclonedx_and_names_what_is_linked_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let metadata = Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["metadata", "--locked", "--offline", "--format-version", "1"])
+        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+        .output()
+        .unwrap();
+    assert!(metadata.status.success(), "{}", said(&metadata));
+    let [facts, packages] = ["metadata.json", "status"].map(|name| folder.path().join(name));
+    std::fs::write(&facts, metadata.stdout).unwrap();
+    std::fs::write(&packages, DPKG).unwrap();
+    let mut listing = match program("python3") {
+        Ok(command) => command,
+        Err(missing) => return println!("skipped: {missing}"),
+    };
+    listing.args([
+        "images/sbom.py",
+        "--map",
+        "site/map",
+        "--library",
+        "gdal=3.6.2",
+    ]);
+    listing
+        .arg("--metadata")
+        .arg(facts)
+        .arg("--dpkg")
+        .arg(packages);
+    let listed = listing.output().unwrap();
+    assert!(listed.status.success(), "{}", said(&listed));
+    let parts: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let names: Vec<_> = list(&parts, "/components")
+        .iter()
+        .map(|part| text(part, "/purl").to_owned())
+        .collect();
+    let has = |start: &str| names.iter().any(|name| name.starts_with(start));
+    for part in [
+        "pkg:cargo/gdal@",
+        "pkg:cargo/axum@",
+        "pkg:cargo/geocrop-store@",
+        "pkg:npm/maplibre-gl@",
+        "pkg:npm/%40mapbox/",
+        "pkg:deb/debian/libproj25@9.1.1-1%2Bb1?arch=amd64",
+        "pkg:generic/gdal@3.6.2",
+    ] {
+        assert!(has(part), "{part}");
+    }
+    // Of tests, of the compiler, of the bundler, and removed.
+    for part in [
+        "pkg:cargo/insta@",
+        "pkg:cargo/geocrop-testbed@",
+        "pkg:cargo/syn@",
+        "pkg:npm/esbuild@",
+        "pkg:deb/debian/gone",
+    ] {
+        assert!(!has(part), "{part}");
+    }
+    let mut check = match checker("python") {
+        Ok(command) => command,
+        Err(missing) => return println!("skipped: {missing}"),
+    };
+    let mut child = check
+        .args(["-c", VALIDATE])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&listed.stdout).unwrap();
+    drop(stdin);
+    let checked = child.wait_with_output().unwrap();
+    assert!(checked.status.success(), "{}", said(&checked));
 }
 
 fn compose() -> Value {
