@@ -296,7 +296,7 @@ fn a_restore_writes_over_nothing() {
         fs::read_to_string(folder.join("geocrop.toml")).unwrap(),
         "store = 'store'\n"
     );
-    // An empty folder is a mount point's usual state.
+    // An empty folder is as good as none.
     fs::create_dir(root.path().join("empty")).unwrap();
     done(
         &folder,
