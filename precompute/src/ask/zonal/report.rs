@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use geocrop_model::csv::quoted;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::table::quoted;
 use super::Zone;
 
 /// The statistics of all zones.
