@@ -207,6 +207,15 @@ pub enum RasterError {
         reason: String,
     },
 
+    /// Features cannot be read.
+    #[error("cannot read the features of {}: {reason}. One layer in GeoJSON or GeoPackage is expected", path.display())]
+    Vector {
+        /// The file.
+        path: PathBuf,
+        /// What GDAL or the file system said, or what was found.
+        reason: String,
+    },
+
     /// The caller asked to stop.
     #[error("stopped while writing {}; nothing was left at the destination", path.display())]
     Cancelled {

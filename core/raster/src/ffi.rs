@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char};
 
+use gdal::vector::Feature;
 use gdal_sys::{CPLErr, CPLErrorNum};
 
 /// One message of GDAL.
@@ -61,6 +62,16 @@ pub(crate) fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Message>) {
 pub(crate) fn set_block_cache(bytes: usize) {
     // SAFETY: only sets a number that GDAL guards itself.
     unsafe { gdal_sys::GDALSetCacheMax64(i64::try_from(bytes).unwrap_or(i64::MAX)) };
+}
+
+/// Whether a feature has a value for an attribute. One that a format left out is not set, and would read as 0.
+pub(crate) fn has_value(feature: &Feature<'_>, index: usize) -> bool {
+    let Ok(index) = i32::try_from(index) else {
+        return false;
+    };
+    // SAFETY: the feature lives for the duration of the call, and GDAL checks nothing but the index, which is one of its
+    // layer's attributes.
+    unsafe { gdal_sys::OGR_F_IsFieldSetAndNotNull(feature.c_feature(), index) != 0 }
 }
 
 /// Forgets what GDAL remembers of a remote file. Without this, a file that was missing once stays missing for as long

@@ -1,7 +1,7 @@
 //! Pixels in and out, and nothing else.
 //!
 //! Everything that touches a raster file goes through this crate: grids and windows ([`Grid`], [`Window`]),
-//! areas of interest ([`Aoi`]), reading and warping ([`RasterReader`]), Cloud Optimized GeoTIFF files
+//! areas of interest ([`Aoi`]) and other vector files ([`VectorFile`]), reading and warping ([`RasterReader`]), Cloud Optimized GeoTIFF files
 //! ([`BlockWriter`]),
 //! map tiles ([`write_pmtiles`], or one at a time: [`xyz`]) and pictures ([`picture`]). GDAL does the work underneath; above, everyone sees
 //! plain arrays. The crate knows no models, no recipes and no web server.
@@ -30,6 +30,7 @@ mod setup;
 mod stats;
 mod tiff;
 mod tiles;
+mod vector;
 mod warp;
 mod write;
 pub mod xyz;
@@ -50,4 +51,5 @@ pub use tiff::ClassFile;
 pub use tiles::{
     TILE_SIZE, TileReport, TileResampling, TileSpec, write_mosaic_pmtiles, write_pmtiles,
 };
+pub use vector::{VectorFeature, VectorFile, VectorShape};
 pub use write::{BlockWriter, CogSpec, Overviews, Palette};
