@@ -13,6 +13,8 @@
 //! layers/<recipe>/<period>/<area>.lock.json         what it was made of: enough to make it again
 //! layers/<recipe>/<period>/<area>.vrt               of a large area: its tiles as one raster
 //! jobs/<tenant>/<job>/<the same files>
+//! datasets/<name>/dataset.json                      a data set of samples: the commit point
+//! datasets/<name>/<batch>/{samples.geojson,batch.json}   or table.txt; one that replaces another has a folder inside
 //! plans/<recipe>/<period>/<area>.json               the lock of a task that is planned and not done; private
 //! ```
 
@@ -26,6 +28,8 @@ use crate::{ContentHash, StoreError};
 const LAYERS: &str = "layers";
 const JOBS: &str = "jobs";
 const PLANS: &str = "plans";
+const DATASETS: &str = "datasets";
+const DATASET: &str = "dataset.json";
 const COLLECTION: &str = "collection.json";
 const CATALOG: &str = "catalog.json";
 
@@ -200,6 +204,32 @@ pub fn catalog() -> &'static str {
     CATALOG
 }
 
+/// The folder of all data sets.
+pub fn datasets_folder() -> &'static str {
+    DATASETS
+}
+
+/// The document of a data set.
+pub fn dataset(name: &Slug) -> String {
+    format!("{DATASETS}/{name}/{DATASET}")
+}
+
+/// The folder of a data set's batch. `version` tells the content of a batch from the one that it replaces.
+pub fn dataset_batch(name: &Slug, batch: &Slug, version: Option<&str>) -> String {
+    let inside = version.map_or_else(String::new, |version| format!("/{version}"));
+    format!("{DATASETS}/{name}/{batch}{inside}")
+}
+
+/// The data set whose document a key is.
+pub fn name_of_dataset(key: &str) -> Option<Slug> {
+    let name = key
+        .strip_prefix(DATASETS)?
+        .strip_prefix('/')?
+        .strip_suffix(DATASET)?
+        .strip_suffix('/')?;
+    name.parse().ok()
+}
+
 /// Whether a key is that of an item: `layers/<recipe>/<period>/<area>.json` or `jobs/<tenant>/<job>/<area>.json`.
 pub fn is_item(key: &str) -> bool {
     ResultKeys::from_item(key).is_some()
@@ -209,7 +239,7 @@ pub fn is_item(key: &str) -> bool {
 /// starts with a dot. What the layout does not have is not public, so that a stray file does not become so.
 pub fn is_public(key: &str) -> bool {
     let top = key.split('/').next().unwrap_or(key);
-    let open = key == CATALOG || (matches!(top, LAYERS | "models" | "datasets") && key != top);
+    let open = key == CATALOG || (matches!(top, LAYERS | "models" | DATASETS) && key != top);
     open && !key
         .split('/')
         .any(|segment| segment.is_empty() || segment.starts_with('.'))
@@ -446,6 +476,23 @@ mod tests {
         let job = job(&slug("public"), &slug("0b1c"), &slug("field"));
         assert_eq!(job.map(), "jobs/public/0b1c/field.tif");
         assert_eq!(ResultKeys::from_item(&job.item()), Some(job));
+    }
+
+    #[test]
+    fn the_keys_of_a_data_set_lie_in_its_folder() {
+        let (name, batch) = (slug("cropland"), slug("survey-2021"));
+        assert_eq!(dataset(&name), "datasets/cropland/dataset.json");
+        let folder = "datasets/cropland/survey-2021";
+        assert_eq!(dataset_batch(&name, &batch, None), folder);
+        assert_eq!(
+            dataset_batch(&name, &batch, Some("0a1b")),
+            format!("{folder}/0a1b")
+        );
+        assert_eq!(name_of_dataset(&dataset(&name)), Some(name));
+        assert_eq!(
+            name_of_dataset("datasets/cropland/survey-2021/dataset.json"),
+            None
+        );
     }
 
     #[test]
