@@ -76,7 +76,8 @@ fn without_statistics(model: &[u8]) -> Vec<u8> {
                 .get_mut(statistic)
                 .and_then(|values| values.as_array_mut());
             for value in values.into_iter().flatten() {
-                *value = 0.into();
+                // With its point: XGBoost refuses a whole number here.
+                *value = 0.0.into();
             }
         }
     }

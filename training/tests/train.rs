@@ -270,3 +270,20 @@ fn a_member_that_wants_a_feature_nobody_has_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn xgboost_reads_the_model_and_predicts_the_same() {
+    let table = bands(120, 2);
+    let trained = train(&table, &options(), &|_, _| ()).unwrap();
+    let booster = xgb::Booster::load_buffer(&trained.model_json).unwrap();
+    let mut rows =
+        xgb::DMatrix::from_dense_with_missing(&table.values, table.rows, f32::NAN).unwrap();
+    rows.set_feature_names(&["first", "second"]).unwrap();
+    let expected = booster.predict(&rows).unwrap();
+    let model = Ensemble::from_slice(&trained.model_json).unwrap();
+    let mut found = vec![0.0; table.rows];
+    model.predict_rows(&table.values, &mut found).unwrap();
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
+}

@@ -157,6 +157,9 @@ impl Registry {
     ///
     /// # Errors
     /// When the store refuses.
+    ///
+    /// # Panics
+    /// Never: texts are JSON.
     pub fn promote(&self, name: &Slug, promotion: Promotion) -> Result<(), RegistryError> {
         let to = promotion.to.clone();
         let mut history = self.history(name)?;
