@@ -138,6 +138,27 @@ Examples:
     /// Manage accounts.
     #[command(subcommand)]
     User(User),
+    /// Reckon before anything is bought.
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Copy a service of one machine while it runs: database, store, signing keys, configuration.
+    #[command(after_help = "\
+Examples:
+  geocrop backup --out /mnt/disk/backups
+  geocrop backup --out /mnt/disk/backups --keep 14 --json
+
+Makes a folder named after the moment. Files of the store that did not change since the backup before
+take no space again. Signing keys and passwords' hashes are in it, readable for its owner alone. A
+service on PostgreSQL or S3 is saved by those servers' own means: see docs/operations/backups.md.")]
+    Backup(Backup),
+    /// Check a backup, or make a service of it again in an empty folder.
+    #[command(after_help = "\
+Examples:
+  geocrop restore --from /mnt/disk/backups/20261122T021004Z --to /srv/geocrop-restored
+  geocrop restore --from /mnt/disk/backups/20261122T021004Z --check
+
+Every file is compared with the manifest before anything is written.")]
+    Restore(Restore),
     /// Fetch data sets that are not ours to ship, checked by sha256.
     #[command(subcommand)]
     Data(Data),
@@ -602,6 +623,107 @@ Example:
 pub(crate) struct DataPull {
     /// Name in datasets.toml, or `all`.
     pub(crate) name: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// How many workers, how much disk, processor time and money so many users and so much area need.
+    #[command(after_help = "\
+Examples:
+  geocrop plan capacity --preset continent
+  geocrop plan capacity --users 200 --jobs-per-day 3 --job-km2 50 --wait 60 --mbit 200
+  geocrop plan capacity --recipe dynamic-world --km2 390757 --periods 11 --core-hour 0.01 --gb-month 0.02 --json
+
+An example (one, team, thousand, continent) gives what is not given. Rates are those that earlier runs
+on this machine had. The model is written down in docs/operations/scale.md.")]
+    Capacity(CapacityArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CapacityArgs {
+    /// Figures to begin with: one, team, thousand or continent.
+    #[arg(long, default_value = "team")]
+    pub(crate) preset: String,
+    /// People who use it.
+    #[arg(long)]
+    pub(crate) users: Option<f64>,
+    /// Jobs of each on a day.
+    #[arg(long)]
+    pub(crate) jobs_per_day: Option<f64>,
+    /// Area of a job in km2, on average.
+    #[arg(long)]
+    pub(crate) job_km2: Option<f64>,
+    /// How many times more jobs come in the busiest hour than on average.
+    #[arg(long)]
+    pub(crate) peak: Option<f64>,
+    /// Seconds within which 95 of 100 jobs begin in the busiest hour.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) wait: Option<f64>,
+    /// How much jobs differ: standard deviation of their time by its mean; 0 for all alike.
+    #[arg(long)]
+    pub(crate) variation: Option<f64>,
+    /// Recipe: a name in the folder of recipes, or a file. May be given more than once; jobs are of the first.
+    #[arg(long = "recipe", default_value = "cropland-southeast-africa")]
+    pub(crate) recipe: Vec<String>,
+    /// Area of the layers that are made before anybody asks, in km2.
+    #[arg(long)]
+    pub(crate) km2: Option<f64>,
+    /// Periods of these layers: years, usually.
+    #[arg(long)]
+    pub(crate) periods: Option<f64>,
+    /// Workers that make them.
+    #[arg(long)]
+    pub(crate) batch_workers: Option<f64>,
+    /// Cores of a worker.
+    #[arg(long)]
+    pub(crate) cores: Option<f64>,
+    /// Mbit/s from the imagery to a worker; 0 if it lies beside the workers.
+    #[arg(long)]
+    pub(crate) mbit: Option<f64>,
+    /// Price of a core for an hour, in any currency.
+    #[arg(long, value_name = "PRICE", requires = "gb_month")]
+    pub(crate) core_hour: Option<f64>,
+    /// Price of a GB of storage for a month, in the same currency.
+    #[arg(long, value_name = "PRICE", requires = "core_hour")]
+    pub(crate) gb_month: Option<f64>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Backup {
+    /// Folder of the backups; best on another disk.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Remove the oldest backups until so many are left.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep: Option<u32>,
+    /// Leave the signing keys out: after a restore everybody logs in again.
+    #[arg(long)]
+    pub(crate) without_keys: bool,
+    /// Store of results, which must be a folder.
+    #[arg(long)]
+    pub(crate) store: Option<String>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Restore {
+    /// Folder of one backup.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: PathBuf,
+    /// Folder for the service, not there yet or empty.
+    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    pub(crate) to: Option<PathBuf>,
+    /// Only compare every file with the manifest.
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) check: bool,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

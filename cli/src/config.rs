@@ -26,7 +26,7 @@ struct Known {
 
 /// Every setting. The environment's name is `GEOCROP_` and the key in capitals, a dot as `_`. A key with a dot is one of a
 /// table in the file: `mlflow_url` of `[status]`.
-const KNOWN: [Known; 28] = [
+const KNOWN: [Known; 30] = [
     Known {
         key: "store",
         default: "store",
@@ -49,6 +49,15 @@ const KNOWN: [Known; 28] = [
     },
     Known {
         key: "data_mirror",
+        default: "",
+    },
+    // Where trainings are kept, and the MLflow server that they are sent to, if any.
+    Known {
+        key: "runs",
+        default: "runs",
+    },
+    Known {
+        key: "mlflow.url",
         default: "",
     },
     Known {

@@ -13,9 +13,6 @@ use geocrop_platform::{
     files, geocrop, geocrop_words, is_script, lines, program, rendered, root, said, wrong_in,
 };
 
-/// Commands that pages may name before the program has them.
-const COMING: [&str; 3] = ["backup", "restore", "plan"];
-
 fn pages() -> Vec<(String, String)> {
     let mut pages = files("docs/operations").unwrap();
     pages.push("README.md".into());
@@ -96,12 +93,6 @@ fn commands_of_the_program_exist() {
             continue;
         };
         count += 1;
-        if words
-            .first()
-            .is_some_and(|verb| COMING.contains(&verb.as_str()))
-        {
-            continue;
-        }
         wrong.extend(
             wrong_in(&binary, &words)
                 .into_iter()
@@ -243,10 +234,7 @@ fn scripts_files_and_pages_that_are_named_are_there() {
                 && !target.contains("://")
                 && !target.contains(' ')
                 && !target.starts_with('/');
-            if is_here
-                && !root().join(folder).join(target).exists()
-                && !COMING_PAGES.contains(&target)
-            {
+            if is_here && !root().join(folder).join(target).exists() {
                 wrong.push(format!("{file}: there is no {target}"));
             }
         }
@@ -272,6 +260,3 @@ fn scripts_files_and_pages_that_are_named_are_there() {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
-
-/// Pages that come with the monitoring.
-const COMING_PAGES: [&str; 2] = ["backups.md", "runbooks/"];

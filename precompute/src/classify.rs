@@ -1,6 +1,6 @@
 //! From features to classes: a model on the planes of a block.
 
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 
 use crate::recipe::ClassModel;
 use crate::remote::RemoteScorer;
@@ -15,7 +15,7 @@ pub(crate) struct Model {
 
 /// What evaluates a model.
 pub(crate) enum Scorer {
-    Trees(Box<TreeEnsemble>),
+    Trees(Box<Ensemble>),
     Remote(RemoteScorer),
 }
 

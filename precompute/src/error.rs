@@ -19,7 +19,7 @@ pub enum TaskError {
     Raster(#[from] geocrop_raster::RasterError),
     /// The model cannot be read, or does not fit.
     #[error(transparent)]
-    Model(#[from] geocrop_model::ModelError),
+    Model(#[from] geocrop_model::EnsembleError),
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] geocrop_store::StoreError),
@@ -240,4 +240,11 @@ pub enum TaskError {
     /// Asked to stop.
     #[error("stopped before it was done; nothing was published")]
     Cancelled,
+}
+
+/// What one model of trees says against its input.
+impl From<geocrop_model::ModelError> for TaskError {
+    fn from(error: geocrop_model::ModelError) -> Self {
+        Self::Model(error.into())
+    }
 }

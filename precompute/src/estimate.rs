@@ -61,7 +61,7 @@ const FIRST: Experience = Experience {
     samples: 100.0,
     map_seconds: 3.0e-6,
     finish_seconds: 4.0e-7,
-    bytes: 0.6,
+    bytes: 1.3,
 };
 
 /// Older experience fades, so that a new disk or a faster program shows within some tasks.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 use geocrop_store::{ContentHash, Store};
 use serde::{Deserialize, Serialize};
 
@@ -109,8 +109,8 @@ pub(crate) fn find_named(
 
 impl ModelFile {
     /// Parses the model.
-    pub(crate) fn ensemble(&self) -> Result<TreeEnsemble, TaskError> {
-        Ok(TreeEnsemble::from_slice(&self.bytes)?)
+    pub(crate) fn ensemble(&self) -> Result<Ensemble, TaskError> {
+        Ok(Ensemble::from_slice(&self.bytes)?)
     }
 
     /// Parses the model and checks that the recipe makes its features and names its classes.
@@ -194,6 +194,43 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<String>, TaskError> {
     }
     names.sort();
     Ok(names)
+}
+
+/// What keeps a model from serving the recipes that name it: features that they do not make, classes that they do not
+/// have. Recipes whose model a server evaluates are left alone.
+pub fn misfits<'r>(
+    recipes: impl IntoIterator<Item = &'r Recipe>,
+    name: &str,
+    model: &Ensemble,
+) -> Vec<String> {
+    let mut misfits = Vec::new();
+    for recipe in recipes {
+        let Output::Classes(classes) = &recipe.output else {
+            continue;
+        };
+        if classes.model != name || classes.remote.is_some() {
+            continue;
+        }
+        let made = recipe.feature_names();
+        let missing: Vec<&str> = model
+            .feature_names()
+            .iter()
+            .filter(|feature| !made.contains(feature))
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            misfits.push(format!("the recipe {} makes no {}", recipe.name, missing.join(", ")));
+        }
+        if model.class_count() != classes.values.len() {
+            misfits.push(format!(
+                "the recipe {} has {} classes, the model {}",
+                recipe.name,
+                classes.values.len(),
+                model.class_count()
+            ));
+        }
+    }
+    misfits
 }
 
 /// Checks that the model of a recipe is there and fits it; a recipe without a model fits.

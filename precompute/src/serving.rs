@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 use geocrop_model::dynamic_world::{self, BANDS, CLASSES, Network};
 use geocrop_model::instances::{Examples, Shape, Takes};
 use geocrop_store::{ContentHash, Store};
@@ -179,7 +179,7 @@ pub struct LoadedModel {
 
 #[derive(Debug)]
 enum Numbers {
-    Trees(Box<TreeEnsemble>),
+    Trees(Box<Ensemble>),
     Network(Box<Network>),
 }
 
@@ -195,12 +195,7 @@ impl LoadedModel {
         })?;
         let sha256 = ContentHash::of_bytes(&bytes).to_string();
         let named = (path.display().to_string(), "file".to_owned());
-        Ok(Self::of(
-            named,
-            sha256,
-            &[],
-            TreeEnsemble::from_slice(&bytes)?,
-        ))
+        Ok(Self::of(named, sha256, &[], Ensemble::from_slice(&bytes)?))
     }
 
     /// `classes` are the names of the classes, if there are as many as the model has.
@@ -208,7 +203,7 @@ impl LoadedModel {
         (name, version): (String, String),
         sha256: String,
         classes: &[String],
-        ensemble: TreeEnsemble,
+        ensemble: Ensemble,
     ) -> Self {
         let features = if ensemble.feature_names().is_empty() {
             let numbers = 0..ensemble.num_features();
@@ -252,9 +247,8 @@ impl LoadedModel {
 
     /// Whether what it gives are probabilities.
     pub fn is_probability(&self) -> bool {
-        use geocrop_model::Objective::{BinaryLogistic, MultiSoftprob};
         match &self.numbers {
-            Numbers::Trees(trees) => matches!(trees.objective(), BinaryLogistic | MultiSoftprob),
+            Numbers::Trees(trees) => trees.is_probability(),
             Numbers::Network(_) => true,
         }
     }

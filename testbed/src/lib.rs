@@ -16,6 +16,8 @@
 
 pub mod http;
 mod missing;
+#[cfg(feature = "mlflow")]
+mod mlflow;
 mod port;
 mod postgres;
 mod process;
@@ -25,6 +27,8 @@ pub mod s3;
 mod server;
 
 pub use missing::Missing;
+#[cfg(feature = "mlflow")]
+pub use mlflow::Mlflow;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use redis::Redis;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Missing;
 
 /// How long a server may take until it answers. A loaded machine with a cold disk needs most of it.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program on the path, or in one of the folders.
 pub(crate) fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
@@ -46,14 +46,19 @@ pub(crate) fn listens(port: u16) -> bool {
 }
 
 /// Waits until the process listens on the port.
-pub(crate) fn wait_for_port(child: &mut Child, port: u16, log: &Path) -> Result<(), Missing> {
+pub(crate) fn wait_for_port(
+    child: &mut Child,
+    port: u16,
+    log: &Path,
+    patience: Duration,
+) -> Result<(), Missing> {
     let start = Instant::now();
     loop {
         if listens(port) {
             return Ok(());
         }
         let ended = child.try_wait().ok().flatten();
-        if ended.is_some() || start.elapsed() > PATIENCE {
+        if ended.is_some() || start.elapsed() > patience {
             let words = std::fs::read_to_string(log).unwrap_or_default();
             return Err(Missing::new(format!(
                 "a server does not listen on port {port}: {words}"

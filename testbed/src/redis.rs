@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::process::{find, run, wait_for_port};
+use crate::process::{PATIENCE, find, run, wait_for_port};
 use crate::{Missing, free_port};
 
 /// A server with a password, on a port of its own.
@@ -62,7 +62,7 @@ impl Redis {
             .stderr(Stdio::null())
             .spawn()
             .map_err(failed)?;
-        let up = wait_for_port(&mut child, self.port, &log);
+        let up = wait_for_port(&mut child, self.port, &log, PATIENCE);
         self.child = Some(child);
         up
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::process::{find, wait_for_port};
+use crate::process::{PATIENCE, find, wait_for_port};
 use crate::{Missing, free_port};
 
 /// A running server in a folder of its own.
@@ -65,7 +65,7 @@ impl Server {
             port,
             child,
         };
-        wait_for_port(&mut server.child, port, &log)?;
+        wait_for_port(&mut server.child, port, &log, PATIENCE)?;
         Ok(server)
     }
 

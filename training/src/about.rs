@@ -46,6 +46,9 @@ pub struct AboutData {
 const KNOWN: [&str; 1] = [include_str!("../about/cropland-southeast-africa.toml")];
 
 impl About {
+    /// What stands where nobody said anything.
+    pub(crate) const NOT_STATED: &'static str = "not stated";
+
     /// Reads a description, as the files in `about/` are.
     pub fn from_toml(text: &str) -> Result<Self, TrainingError> {
         Ok(toml::from_str(text)?)
@@ -64,7 +67,7 @@ impl About {
 
     /// The description of a table that nobody described.
     pub fn unknown(table: &str, sha256: &str) -> Self {
-        let unknown = || "not stated".to_owned();
+        let unknown = || Self::NOT_STATED.to_owned();
         Self {
             sha256: sha256.to_owned(),
             name: table.to_owned(),

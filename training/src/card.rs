@@ -1,8 +1,13 @@
 //! The model card: what a model is, what it is for, what it learnt from and how well it did.
 
+use geocrop_model::Ensemble;
+use geocrop_model::ensemble::{Derived, EnsembleFile};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::metrics::{Confusion, Score};
+use crate::evaluate::{ClassEvaluation, Evaluation, Figure, ReliabilityBin};
+use crate::plan::{CalibrationMethod, ClassWeights, MemberPlan};
+use crate::{About, Table};
 
 /// Everything that goes with a model, as `card.json`. See Mitchell et al., "Model cards for model
 /// reporting" (2019).
@@ -22,8 +27,12 @@ pub struct Card {
     pub data: DataCard,
     /// The features that it expects, in order.
     pub features: Vec<String>,
-    /// How it was trained.
-    pub parameters: Parameters,
+    /// What it computes from them by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<Derived>,
+    /// How it was trained; none if that was elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingCard>,
     /// How well it did on samples it had not seen.
     pub cross_validation: CrossValidation,
     /// The file beside the card.
@@ -68,42 +77,67 @@ pub struct ClassRows {
     pub rows: usize,
 }
 
-/// What XGBoost was told.
+/// What was trained, with the settings that a search found, if there was one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Parameters {
-    /// What was optimised.
-    pub objective: String,
-    /// How splits were found.
-    pub tree_method: String,
-    /// Boosting rounds.
-    pub rounds: usize,
-    /// Depth of a tree.
-    pub depth: usize,
-    /// Shrinkage of each round.
-    pub learning_rate: f64,
-    /// Share of the rows that each round saw.
-    pub subsample: f64,
-    /// Share of the features that each tree saw.
-    pub colsample: f64,
+pub struct TrainingCard {
+    /// The models that vote.
+    pub members: Vec<MemberPlan>,
+    /// How their average was corrected.
+    pub calibration: CalibrationMethod,
+    /// What samples counted.
+    pub class_weights: ClassWeights,
+    /// Settings that were tried.
+    pub search: usize,
     /// Seed of the folds and of the sampling.
     pub seed: u64,
 }
 
-/// Scores on samples that the predicting model had not seen.
+/// Scores on samples that the predicting model had not seen, calibrated by what others had said of other samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CrossValidation {
     /// How the samples were split.
     pub scheme: String,
+    /// What to mind when these figures are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<String>,
     /// The share of right predictions.
-    pub accuracy: Score,
+    pub accuracy: Figure,
     /// The mean over classes of the share of a class that was found.
-    pub balanced_accuracy: Score,
+    pub balanced_accuracy: Figure,
     /// F1 of class 1 of two, or the mean over classes.
-    pub f1: Score,
+    pub f1: Figure,
     /// Area under the ROC curve of class 1 of two, or the mean over classes of each against the rest.
-    pub auc: Score,
+    pub auc: Option<Figure>,
+    /// Brier score; lower is better.
+    pub brier: Figure,
+    /// Expected calibration error.
+    pub calibration_error: Figure,
     /// All folds together; rows are the truth, columns the prediction.
-    pub confusion: Confusion,
+    pub confusion: Vec<Vec<f64>>,
+    /// Each class by itself.
+    pub classes: Vec<ClassEvaluation>,
+    /// Predicted against found shares.
+    pub reliability: Vec<ReliabilityBin>,
+    /// The same cross-validation with other folds each time, the first as above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<RepeatFigures>,
+    /// The same away from known places, as far as the table lets one guess these: where this is given, it is nearer to
+    /// what a map of another district will be like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_places: Option<Box<CrossValidation>>,
+}
+
+/// One cross-validation of several.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RepeatFigures {
+    /// The share of right predictions.
+    pub accuracy: f64,
+    /// F1 of class 1 of two, or the mean over classes.
+    pub f1: f64,
+    /// Area under the ROC curve.
+    pub auc: Option<f64>,
+    /// Expected calibration error.
+    pub calibration_error: f64,
 }
 
 /// The file beside the card.
@@ -113,6 +147,185 @@ pub struct ModelCard {
     pub sha256: String,
     /// Its size.
     pub bytes: usize,
-    /// How many trees it has.
+    /// How many models vote.
+    pub members: usize,
+    /// How many trees they have.
     pub trees: usize,
+}
+
+impl CrossValidation {
+    /// By a split of the table.
+    #[cfg(feature = "train")]
+    pub(crate) fn of(split: &crate::split::Split, evaluation: Evaluation) -> Self {
+        Self {
+            caution: split.caution.clone(),
+            ..Self::once(split.scheme.clone(), evaluation)
+        }
+    }
+
+    /// By whatever the words say.
+    pub(crate) fn once(scheme: String, evaluation: Evaluation) -> Self {
+        Self {
+            scheme,
+            caution: None,
+            accuracy: evaluation.accuracy,
+            balanced_accuracy: evaluation.balanced_accuracy,
+            f1: evaluation.f1,
+            auc: evaluation.auc,
+            brier: evaluation.brier,
+            calibration_error: evaluation.calibration_error,
+            confusion: evaluation.confusion,
+            classes: evaluation.classes,
+            reliability: evaluation.reliability,
+            repeats: Vec::new(),
+            new_places: None,
+        }
+    }
+}
+
+impl Card {
+    /// What is repeated.
+    #[cfg(feature = "train")]
+    pub(crate) fn figures(evaluation: &Evaluation) -> RepeatFigures {
+        RepeatFigures {
+            accuracy: evaluation.accuracy.value,
+            f1: evaluation.f1.value,
+            auc: evaluation.auc.as_ref().map(|auc| auc.value),
+            calibration_error: evaluation.calibration_error.value,
+        }
+    }
+
+    /// Of a model that was trained on this table.
+    #[cfg(feature = "train")]
+    pub(crate) fn of(
+        table: &Table,
+        options: &crate::TrainOptions,
+        plan: &crate::Plan,
+        scores: CrossValidation,
+        model: (&[u8], &Ensemble),
+    ) -> Result<Self, crate::TrainingError> {
+        let source = &table.source;
+        let about = match &options.about {
+            Some(about) => about.clone(),
+            None => About::known(&source.sha256)?
+                .unwrap_or_else(|| About::unknown(&source.name, &source.sha256)),
+        };
+        let training = TrainingCard {
+            members: plan.members.clone(),
+            calibration: plan.calibration,
+            class_weights: plan.class_weights,
+            search: options.search,
+            seed: options.seed,
+        };
+        Ok(Self::new(table, &about, Some(training), scores, model))
+    }
+
+    /// Of a model that was trained elsewhere, and judged on this table.
+    pub(crate) fn imported(
+        table: &Table,
+        about: &About,
+        scores: CrossValidation,
+        model: (&[u8], &Ensemble),
+    ) -> Self {
+        let mut card = Self::new(table, about, None, scores, model);
+        card.features = model.1.feature_names().to_vec();
+        card
+    }
+
+    fn new(
+        table: &Table,
+        about: &About,
+        training: Option<TrainingCard>,
+        scores: CrossValidation,
+        (bytes, model): (&[u8], &Ensemble),
+    ) -> Self {
+        let source = &table.source;
+        let name_of = |class: usize| {
+            let named = about.classes.get(class).cloned();
+            named.unwrap_or_else(|| format!("class {class}"))
+        };
+        let classes = table.class_rows().into_iter().enumerate();
+        let classes = classes.map(|(class, rows)| ClassRows {
+            class: class as u32,
+            name: name_of(class),
+            rows,
+        });
+        let (derived, xgboost) = of_file(bytes);
+        Self {
+            name: about.name.clone(),
+            version: about.version.clone(),
+            zone: about.zone.clone(),
+            intended_use: about.intended_use.clone(),
+            limits: about.limits.clone(),
+            data: DataCard {
+                name: source.name.clone(),
+                title: about.data.title.clone(),
+                source: about.data.source.clone(),
+                change: about.data.change.clone(),
+                rows: table.rows,
+                classes: classes.collect(),
+                sha256: source.sha256.clone(),
+                licence: about.data.licence.clone(),
+                attribution: about.data.attribution.clone(),
+            },
+            features: table.names.clone(),
+            derived,
+            training,
+            cross_validation: scores,
+            model: ModelCard {
+                sha256: format!("{:x}", Sha256::digest(bytes)),
+                bytes: bytes.len(),
+                members: model.num_members(),
+                trees: model.num_trees(),
+            },
+            program: concat!("geocrop ", env!("CARGO_PKG_VERSION")).to_owned(),
+            xgboost,
+        }
+    }
+
+    /// What is missing for people to judge by: without it a model is not put into production.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let stated = |text: &str| !text.trim().is_empty() && text != About::NOT_STATED;
+        let texts = [
+            ("zone", &self.zone),
+            ("intended_use", &self.intended_use),
+            ("data.source", &self.data.source),
+            ("data.licence", &self.data.licence),
+            ("data.attribution", &self.data.attribution),
+        ];
+        let mut missing: Vec<_> = texts
+            .into_iter()
+            .filter(|(_, text)| !stated(text))
+            .map(|(name, _)| name)
+            .collect();
+        if self.limits.is_empty() {
+            missing.push("limits");
+        }
+        missing
+    }
+}
+
+/// What a model's file says of itself: derived features, and the version of XGBoost that wrote it (or its first member).
+fn of_file(bytes: &[u8]) -> (Vec<Derived>, String) {
+    #[derive(Deserialize)]
+    struct Version {
+        version: Vec<u32>,
+    }
+    let version = |json: &[u8]| match serde_json::from_slice::<Version>(json) {
+        Ok(model) => {
+            let numbers: Vec<String> = model.version.iter().map(u32::to_string).collect();
+            numbers.join(".")
+        }
+        Err(_) => "unknown".to_owned(),
+    };
+    match serde_json::from_slice::<EnsembleFile>(bytes) {
+        Ok(file) => {
+            let of_first = file
+                .members
+                .first()
+                .map(|member| version(member.model.get().as_bytes()));
+            (file.derived, of_first.unwrap_or_default())
+        }
+        Err(_) => (Vec::new(), version(bytes)),
+    }
 }

@@ -57,6 +57,16 @@ pub enum Change {
     Large,
 }
 
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stable => "stable",
+            Self::Moderate => "moderate: look at it",
+            Self::Large => "large: the model is used on what it does not know",
+        })
+    }
+}
+
 /// Why populations cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

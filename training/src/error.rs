@@ -161,6 +161,51 @@ pub enum TrainingError {
         /// Its range.
         expected: &'static str,
     },
+    /// What samples cannot be split by.
+    #[error(
+        "the samples cannot be split by {by}: the table has not {needed}; add it, or split by what there is"
+    )]
+    CannotSplit {
+        /// What was asked for.
+        by: &'static str,
+        /// What the table would need.
+        needed: &'static str,
+    },
+    /// A column that a model needs is not there.
+    #[error("the table {table} has no {missing}, which the model needs; columns are found by name")]
+    MissingColumns {
+        /// The table.
+        table: String,
+        /// The columns.
+        missing: String,
+    },
+    /// A model from elsewhere that cannot be taken in.
+    #[error("the model is not taken in: {reason}")]
+    CannotImport {
+        /// Why not.
+        reason: String,
+    },
+    /// A plan that is none.
+    #[error("the training plan is not usable: {0}")]
+    Plan(#[source] toml::de::Error),
+    /// A derived feature that is wrong in itself.
+    #[error("a derived feature of the training plan: {0}; line counts its derived features")]
+    Derived(#[source] geocrop_model::FeatureError),
+    /// A member wants a feature that nobody has.
+    #[error(
+        "the member `{member}` of the training plan names the feature `{name}`; there are {known}"
+    )]
+    UnknownFeature {
+        /// The member's name.
+        member: String,
+        /// The feature's name.
+        name: String,
+        /// All features.
+        known: String,
+    },
+    /// What the models predicted cannot be judged.
+    #[error("the predictions cannot be judged: {0}")]
+    Evaluate(#[from] crate::evaluate::EvaluateError),
     /// A description of a table that is not what it should be.
     #[error("the description of the training table is not usable: {0}")]
     About(#[from] toml::de::Error),
@@ -174,5 +219,11 @@ pub enum TrainingError {
     },
     /// The trained model cannot be evaluated here.
     #[error("the model that XGBoost trained cannot be used: {0}")]
-    Model(#[from] geocrop_model::ModelError),
+    Model(#[from] geocrop_model::EnsembleError),
+}
+
+impl From<geocrop_model::ModelError> for TrainingError {
+    fn from(error: geocrop_model::ModelError) -> Self {
+        Self::Model(error.into())
+    }
 }

@@ -16,24 +16,45 @@
 mod about;
 pub mod applicability;
 pub mod area;
+#[cfg(feature = "train")]
+mod boost;
+#[cfg(feature = "train")]
+mod calibrate;
 mod card;
+#[cfg(feature = "train")]
+mod derive;
 pub mod drift;
 mod error;
 pub mod evaluate;
 pub mod folds;
+mod held_out;
+mod import;
 pub mod importance;
-pub mod metrics;
+#[cfg(test)]
+mod metrics;
 mod options;
+mod plan;
+mod promotion;
 mod random;
 pub mod report;
+#[cfg(feature = "train")]
+mod search;
+#[cfg(feature = "train")]
+mod split;
 mod table;
 #[cfg(feature = "train")]
 mod train;
 
 pub use about::{About, AboutData};
-pub use card::{Card, ClassRows, CrossValidation, DataCard, ModelCard, Parameters};
+pub use card::{
+    Card, ClassRows, CrossValidation, DataCard, ModelCard, RepeatFigures, TrainingCard,
+};
 pub use error::TrainingError;
-pub use options::TrainOptions;
+pub use held_out::HeldOut;
+pub use import::{Imported, import};
+pub use options::{SplitBy, TrainOptions};
+pub use plan::{CalibrationMethod, ClassWeights, Kind, MemberPlan, Plan};
+pub use promotion::reasons_against;
 pub use table::{Source, Table};
 #[cfg(feature = "train")]
-pub use train::{Trained, train};
+pub use train::{Report, Trained, train};

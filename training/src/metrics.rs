@@ -1,18 +1,16 @@
-//! How good predictions are: confusion matrix and what follows from it, area under the ROC curve,
-//! mean and spread over folds.
+//! The plain version of what [`evaluate`](crate::evaluate) computes for every draw of the bootstrap at once, for its
+//! tests: confusion matrix and what follows from it, area under the ROC curve.
 
 use serde::{Deserialize, Serialize};
-
-use crate::card::CrossValidation;
 
 /// How often each class was taken for each. Rows are the truth, columns the prediction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Confusion(Vec<Vec<u64>>);
+pub(crate) struct Confusion(Vec<Vec<u64>>);
 
 impl Confusion {
     /// An empty matrix for `classes` classes.
-    pub fn new(classes: usize) -> Self {
+    pub(crate) fn new(classes: usize) -> Self {
         Self(vec![vec![0; classes]; classes])
     }
 
@@ -20,26 +18,12 @@ impl Confusion {
     ///
     /// # Panics
     /// If a class is not below the number of classes.
-    pub fn add(&mut self, truth: usize, predicted: usize) {
+    pub(crate) fn add(&mut self, truth: usize, predicted: usize) {
         self.0[truth][predicted] += 1;
     }
 
-    /// Counts all predictions of another matrix of the same size.
-    pub fn merge(&mut self, other: &Self) {
-        for (row, other) in self.0.iter_mut().zip(&other.0) {
-            for (count, other) in row.iter_mut().zip(other) {
-                *count += other;
-            }
-        }
-    }
-
-    /// The counts, `[truth][prediction]`.
-    pub fn counts(&self) -> &[Vec<u64>] {
-        &self.0
-    }
-
     /// The share of right predictions; NaN if there are none at all.
-    pub fn accuracy(&self) -> f64 {
+    pub(crate) fn accuracy(&self) -> f64 {
         let right: u64 = (0..self.0.len()).map(|class| self.0[class][class]).sum();
         let all: u64 = self.0.iter().flatten().sum();
         right as f64 / all as f64
@@ -47,7 +31,7 @@ impl Confusion {
 
     /// The mean over classes of the share of a class that was found. Classes that do not occur are
     /// left out.
-    pub fn balanced_accuracy(&self) -> f64 {
+    pub(crate) fn balanced_accuracy(&self) -> f64 {
         let shares = (0..self.0.len()).filter_map(|class| {
             let occurs: u64 = self.0[class].iter().sum();
             (occurs > 0).then(|| self.0[class][class] as f64 / occurs as f64)
@@ -57,7 +41,7 @@ impl Confusion {
 
     /// The harmonic mean of precision and recall of a class; 0 if the class neither occurs nor is
     /// predicted.
-    pub fn f1(&self, class: usize) -> f64 {
+    pub(crate) fn f1(&self, class: usize) -> f64 {
         let right = self.0[class][class];
         let occurs: u64 = self.0[class].iter().sum();
         let predicted: u64 = self.0.iter().map(|row| row[class]).sum();
@@ -69,7 +53,7 @@ impl Confusion {
     }
 
     /// F1 of class 1 if there are two classes, else the mean over classes.
-    pub fn f1_overall(&self) -> f64 {
+    pub(crate) fn f1_overall(&self) -> f64 {
         match self.0.len() {
             2 => self.f1(1),
             classes => mean(&(0..classes).map(|class| self.f1(class)).collect::<Vec<_>>()),
@@ -83,7 +67,7 @@ impl Confusion {
 ///
 /// # Panics
 /// If the slices differ in length.
-pub fn auc(scores: &[f32], of_class: &[bool]) -> Option<f64> {
+pub(crate) fn auc(scores: &[f32], of_class: &[bool]) -> Option<f64> {
     assert_eq!(scores.len(), of_class.len(), "one score for each sample");
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
@@ -105,7 +89,7 @@ pub fn auc(scores: &[f32], of_class: &[bool]) -> Option<f64> {
 
 /// AUC of class 1 if there are two classes, else the mean over classes of each against the rest.
 /// `scores` is row-major, one column for two classes and one for each class otherwise.
-pub fn auc_overall(scores: &[f32], labels: &[u32], classes: usize) -> Option<f64> {
+pub(crate) fn auc_overall(scores: &[f32], labels: &[u32], classes: usize) -> Option<f64> {
     let of_class = |class: usize| labels.iter().map(move |label| *label as usize == class);
     if classes == 2 {
         return auc(scores, &of_class(1).collect::<Vec<_>>());
@@ -121,64 +105,8 @@ pub fn auc_overall(scores: &[f32], labels: &[u32], classes: usize) -> Option<f64
     areas.collect::<Option<Vec<_>>>().map(|areas| mean(&areas))
 }
 
-/// One figure over the folds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// The mean over the folds.
-    pub mean: f64,
-    /// The standard deviation over the folds (with n - 1).
-    pub sd: f64,
-    /// The figure of each fold.
-    pub folds: Vec<f64>,
-}
-
-impl Score {
-    /// Mean and spread of at least two folds.
-    pub fn over(folds: Vec<f64>) -> Self {
-        let mean = mean(&folds);
-        let squares: f64 = folds.iter().map(|value| (value - mean).powi(2)).sum();
-        Self {
-            mean,
-            sd: (squares / (folds.len() as f64 - 1.0)).sqrt(),
-            folds,
-        }
-    }
-}
-
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// What one fold was predicted to be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FoldResult {
-    /// Right and wrong.
-    pub confusion: Confusion,
-    /// Area under the ROC curve.
-    pub auc: f64,
-}
-
-impl CrossValidation {
-    /// Sums up the folds; there must be at least one.
-    pub fn of(folds: &[FoldResult]) -> Self {
-        let over =
-            |figure: &dyn Fn(&FoldResult) -> f64| Score::over(folds.iter().map(figure).collect());
-        let mut confusion = Confusion::new(folds.first().map_or(0, |fold| fold.confusion.0.len()));
-        for fold in folds {
-            confusion.merge(&fold.confusion);
-        }
-        Self {
-            scheme: format!(
-                "{} folds, stratified by class and otherwise random; each predicted by a model of the others",
-                folds.len()
-            ),
-            accuracy: over(&|fold| fold.confusion.accuracy()),
-            balanced_accuracy: over(&|fold| fold.confusion.balanced_accuracy()),
-            f1: over(&|fold| fold.confusion.f1_overall()),
-            auc: over(&|fold| fold.auc),
-            confusion,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -250,27 +178,5 @@ mod tests {
             auc_overall(&scores, &[0, 0, 1, 1, 2, 2], 3).unwrap(),
             0.895_833_333_333_333_4,
         );
-    }
-
-    #[test]
-    fn the_spread_over_folds_is_the_sample_standard_deviation() {
-        let score = Score::over(vec![0.8, 0.9, 1.0]);
-        close(score.mean, 0.9);
-        close(score.sd, 0.1);
-    }
-
-    #[test]
-    fn folds_add_up_to_one_matrix() {
-        let fold = |counts: &[&[u64]], auc| FoldResult {
-            confusion: confusion(counts),
-            auc,
-        };
-        let sum = CrossValidation::of(&[
-            fold(&[&[3, 1], &[0, 4]], 0.9),
-            fold(&[&[4, 0], &[2, 2]], 0.7),
-        ]);
-        assert_eq!(sum.confusion, confusion(&[&[7, 1], &[2, 6]]));
-        close(sum.accuracy.mean, f64::midpoint(7.0 / 8.0, 6.0 / 8.0));
-        close(sum.auc.mean, 0.8);
     }
 }

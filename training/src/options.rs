@@ -1,43 +1,49 @@
-//! How a model is trained.
+//! How a model is trained and tested.
 
-use crate::{About, TrainingError};
+use crate::{About, Plan, TrainingError};
 
-/// How a model is trained and tested. The defaults made the committed cropland model; on its
-/// samples they do as well as 500 rounds of learning rate 0.05, in a file little more than half as
-/// large.
+/// How a model is trained and tested.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainOptions {
-    /// Boosting rounds, at least 1.
-    pub rounds: usize,
-    /// Depth of a tree, 1 to 16.
-    pub depth: usize,
-    /// Shrinkage of each round, above 0 and at most 1.
-    pub learning_rate: f64,
-    /// Share of the rows that each round sees, above 0 and at most 1.
-    pub subsample: f64,
-    /// Share of the features that each tree sees, above 0 and at most 1.
-    pub colsample: f64,
+    /// What is trained.
+    pub plan: Plan,
+    /// Random settings that are tried for the boosted trees of the plan before it is followed; 0 for none.
+    pub search: usize,
+    /// How samples are split for the cross-validation.
+    pub split: SplitBy,
     /// Folds of the cross-validation, at least 2.
     pub folds: usize,
+    /// How often the cross-validation is done, each time with other folds, at least once.
+    pub repeats: usize,
     /// Seed of the folds and of the samples that rounds and trees see.
     pub seed: u64,
-    /// Threads that XGBoost uses; 0 for all there are.
-    pub threads: usize,
     /// What the card says beyond numbers; known tables bring their own.
     pub about: Option<About>,
+}
+
+/// How samples are split for the cross-validation.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum SplitBy {
+    /// By groups if there are any, else by blocks of land if it is known where samples lie, else at random.
+    #[default]
+    Best,
+    /// At random.
+    Samples,
+    /// A group is never on both sides.
+    Groups,
+    /// A block of land is never on both sides; its width in km, or as it suits the samples.
+    Blocks(Option<f64>),
 }
 
 impl Default for TrainOptions {
     fn default() -> Self {
         Self {
-            rounds: 300,
-            depth: 6,
-            learning_rate: 0.1,
-            subsample: 0.8,
-            colsample: 0.8,
+            plan: Plan::default(),
+            search: 0,
+            split: SplitBy::Best,
             folds: 5,
+            repeats: 1,
             seed: 1,
-            threads: 0,
             about: None,
         }
     }
@@ -45,6 +51,9 @@ impl Default for TrainOptions {
 
 impl TrainOptions {
     /// Checks every option against its range.
+    ///
+    /// # Errors
+    /// The first that is out of it.
     pub fn check(&self) -> Result<(), TrainingError> {
         let wrong = |option, found: String, expected| {
             Err(TrainingError::Option {
@@ -53,27 +62,16 @@ impl TrainOptions {
                 expected,
             })
         };
-        if self.rounds == 0 {
-            return wrong("rounds", self.rounds.to_string(), "at least 1");
-        }
-        if !(1..=16).contains(&self.depth) {
-            return wrong("depth", self.depth.to_string(), "1 to 16");
-        }
+        self.plan.check()?;
         if self.folds < 2 {
             return wrong("folds", self.folds.to_string(), "at least 2");
         }
-        // XGBoost's seed is a signed 64-bit number.
-        if i64::try_from(self.seed).is_err() {
-            return wrong("seed", self.seed.to_string(), "at most 9223372036854775807");
+        if self.repeats == 0 {
+            return wrong("repeats", self.repeats.to_string(), "at least 1");
         }
-        for (option, share) in [
-            ("learning_rate", self.learning_rate),
-            ("subsample", self.subsample),
-            ("colsample", self.colsample),
-        ] {
-            if !(share > 0.0 && share <= 1.0) {
-                return wrong(option, share.to_string(), "above 0 and at most 1");
-            }
+        // XGBoost's seed is a signed 32-bit number, and members count on from it.
+        if self.seed > 1_000_000_000 {
+            return wrong("seed", self.seed.to_string(), "at most 1000000000");
         }
         Ok(())
     }
@@ -87,59 +85,18 @@ mod tests {
     fn an_option_out_of_range_is_named() {
         let good = TrainOptions::default();
         assert!(good.check().is_ok());
-        for (bad, name) in [
-            (
-                TrainOptions {
-                    rounds: 0,
-                    ..good.clone()
-                },
-                "`rounds` is 0",
-            ),
-            (
-                TrainOptions {
-                    depth: 17,
-                    ..good.clone()
-                },
-                "`depth` is 17",
-            ),
-            (
-                TrainOptions {
-                    folds: 1,
-                    ..good.clone()
-                },
-                "`folds` is 1",
-            ),
-            (
-                TrainOptions {
-                    seed: u64::MAX,
-                    ..good.clone()
-                },
-                "`seed` is",
-            ),
-            (
-                TrainOptions {
-                    learning_rate: 0.0,
-                    ..good.clone()
-                },
-                "`learning_rate` is 0",
-            ),
-            (
-                TrainOptions {
-                    subsample: f64::NAN,
-                    ..good.clone()
-                },
-                "`subsample` is NaN",
-            ),
-            (
-                TrainOptions {
-                    colsample: 1.5,
-                    ..good.clone()
-                },
-                "`colsample` is 1.5",
-            ),
+        let with = |change: fn(&mut TrainOptions)| {
+            let mut options = good.clone();
+            change(&mut options);
+            options.check().unwrap_err().to_string()
+        };
+        for (error, expected) in [
+            (with(|o| o.folds = 1), "`folds` is 1"),
+            (with(|o| o.repeats = 0), "`repeats` is 0"),
+            (with(|o| o.seed = u64::MAX), "`seed` is"),
+            (with(|o| o.plan.members.clear()), "`member` is 0"),
         ] {
-            let error = bad.check().unwrap_err().to_string();
-            assert!(error.starts_with(name), "{error}");
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tables of samples: one class and one value per feature in each row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,28 @@ use sha2::{Digest as _, Sha256};
 
 use crate::TrainingError;
 
-/// The column that holds the classes.
-const CLASS: &str = "Class";
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Class,
+    /// What belongs together.
+    Group,
+    Lon,
+    Lat,
+    Feature,
+}
+
+impl Role {
+    fn of(column: &str) -> Self {
+        match column.to_ascii_lowercase().as_str() {
+            "class" => Self::Class,
+            "group" => Self::Group,
+            "lon" => Self::Lon,
+            "lat" => Self::Lat,
+            _ => Self::Feature,
+        }
+    }
+}
 
 /// Samples to learn from.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +42,10 @@ pub struct Table {
     pub values: Vec<f32>,
     /// The class of each sample: 0 to the highest, none of them without samples.
     pub labels: Vec<u32>,
+    /// What samples belong together by, a polygon for instance; from a column `group`.
+    pub groups: Option<Vec<u64>>,
+    /// Longitude and latitude of each sample in degrees; from columns `lon` and `lat`.
+    pub places: Option<Vec<[f64; 2]>>,
     /// The file that this was read from.
     pub source: Source,
 }
@@ -38,7 +62,8 @@ pub struct Source {
 impl Table {
     /// Reads the text format of Digital Earth Africa (a header `# Class a b c`, then values
     /// separated by blanks) or CSV with a column `Class`. An empty field of a CSV and `nan` are
-    /// missing values.
+    /// missing values. The columns `group`, `lon` and `lat` say what belongs together and where it
+    /// lies; they are no features.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, TrainingError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| TrainingError::Read {
@@ -74,6 +99,34 @@ impl Table {
             rows[*label as usize] += 1;
         }
         rows
+    }
+
+    /// All values with the columns in this order, row-major `[rows, names]`; every column if no names are given. Other
+    /// columns are left out.
+    ///
+    /// # Errors
+    /// [`TrainingError::MissingColumns`].
+    pub fn in_order(&self, names: &[String]) -> Result<Vec<f32>, TrainingError> {
+        if names.is_empty() || names == self.names {
+            return Ok(self.values.clone());
+        }
+        let place = |name: &String| self.names.iter().position(|known| known == name);
+        let missing: Vec<&str> = names
+            .iter()
+            .filter(|name| place(name).is_none())
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            return Err(TrainingError::MissingColumns {
+                table: self.source.name.clone(),
+                missing: missing.join(", "),
+            });
+        }
+        let places: Vec<usize> = names.iter().filter_map(place).collect();
+        let rows = self.values.chunks(self.names.len());
+        Ok(rows
+            .flat_map(|row| places.iter().map(|place| row[*place]))
+            .collect())
     }
 
     /// The values and classes of some rows, in the given order.
@@ -114,7 +167,6 @@ impl<'t> Reader<'t> {
     }
 
     fn read(&self, source: Source) -> Result<Table, TrainingError> {
-        let path = || self.path.to_owned();
         let mut lines = self
             .text
             .lines()
@@ -122,72 +174,69 @@ impl<'t> Reader<'t> {
             .filter(|(line, _)| !line.trim().is_empty());
         let Some((header, _)) = lines.next() else {
             return Err(TrainingError::Empty {
-                path: path(),
+                path: self.path.to_owned(),
                 found: "nothing in it",
             });
         };
-        let header = header.trim_start_matches('\u{feff}').trim_start();
-        let columns = self.fields(header.strip_prefix('#').unwrap_or(header));
-        let class = columns
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(CLASS));
-        let Some(class) = class.filter(|_| columns.len() > 1) else {
-            return Err(TrainingError::Header {
-                path: path(),
-                found: columns.join(", "),
-            });
-        };
-        let mut seen = BTreeSet::new();
-        if let Some(name) = columns.iter().find(|name| !seen.insert(**name)) {
-            return Err(TrainingError::DuplicateColumn {
-                path: path(),
-                name: (*name).to_owned(),
-            });
-        }
-
-        let mut table = Table {
-            names: Vec::new(),
-            rows: 0,
-            values: Vec::new(),
-            labels: Vec::new(),
-            source,
-        };
+        let columns = self.columns(header)?;
+        let mut rows = Rows::default();
         for (text, line) in lines {
             let fields = self.fields(text);
             if fields.len() != columns.len() {
                 return Err(TrainingError::RowLength {
-                    path: path(),
+                    path: self.path.to_owned(),
                     line,
                     found: fields.len(),
                     expected: columns.len(),
                 });
             }
-            for (index, (field, column)) in fields.iter().zip(&columns).enumerate() {
-                let wrong = |expected| TrainingError::Value {
-                    path: path(),
-                    line,
-                    column: (*column).to_owned(),
-                    found: (*field).to_owned(),
-                    expected,
-                };
-                if index == class {
-                    table.labels.push(
-                        label(field)
-                            .ok_or_else(|| wrong("a class: a whole number from 0 to 253"))?,
-                    );
-                } else {
-                    table.values.push(
-                        value(field)
-                            .ok_or_else(|| wrong("a finite number, or nan where it is missing"))?,
-                    );
-                }
+            for (field, (column, role)) in fields.iter().zip(&columns) {
+                rows.take(field, *role)
+                    .map_err(|expected| TrainingError::Value {
+                        path: self.path.to_owned(),
+                        line,
+                        column: (*column).to_owned(),
+                        found: (*field).to_owned(),
+                        expected,
+                    })?;
             }
-            table.rows += 1;
         }
-        table.names = columns.iter().map(|name| (*name).to_owned()).collect();
-        table.names.remove(class);
+        let features = columns.iter().filter(|(_, role)| *role == Role::Feature);
+        let both = rows.lon.len() == rows.lat.len() && !rows.lon.is_empty();
+        let places = rows.lon.iter().zip(&rows.lat);
+        let table = Table {
+            names: features.map(|(name, _)| (*name).to_owned()).collect(),
+            rows: rows.labels.len(),
+            values: rows.values,
+            labels: rows.labels,
+            groups: (!rows.groups.is_empty()).then_some(rows.groups),
+            places: both.then(|| places.map(|(lon, lat)| [*lon, *lat]).collect()),
+            source,
+        };
         self.check(&table)?;
         Ok(table)
+    }
+
+    /// The columns and what they hold.
+    fn columns(&self, header: &'t str) -> Result<Vec<(&'t str, Role)>, TrainingError> {
+        let header = header.trim_start_matches('\u{feff}').trim_start();
+        let names = self.fields(header.strip_prefix('#').unwrap_or(header));
+        let columns: Vec<_> = names.iter().map(|name| (*name, Role::of(name))).collect();
+        let has = |wanted| columns.iter().any(|(_, role)| *role == wanted);
+        if !has(Role::Class) || !has(Role::Feature) {
+            return Err(TrainingError::Header {
+                path: self.path.to_owned(),
+                found: names.join(", "),
+            });
+        }
+        let mut seen = BTreeSet::new();
+        match names.iter().find(|name| !seen.insert(name.to_lowercase())) {
+            None => Ok(columns),
+            Some(name) => Err(TrainingError::DuplicateColumn {
+                path: self.path.to_owned(),
+                name: (*name).to_owned(),
+            }),
+        }
     }
 
     fn check(&self, table: &Table) -> Result<(), TrainingError> {
@@ -214,6 +263,45 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// What was read so far.
+#[derive(Default)]
+struct Rows {
+    values: Vec<f32>,
+    labels: Vec<u32>,
+    groups: Vec<u64>,
+    lon: Vec<f64>,
+    lat: Vec<f64>,
+    /// A number for each word that names a group.
+    numbers: BTreeMap<String, u64>,
+}
+
+impl Rows {
+    /// Takes a field, or says what it should have been.
+    fn take(&mut self, field: &str, role: Role) -> Result<(), &'static str> {
+        match role {
+            Role::Class => {
+                let label = label(field).ok_or("a class: a whole number from 0 to 253")?;
+                self.labels.push(label);
+            }
+            Role::Group => {
+                let next = self.numbers.len() as u64;
+                let number = *self.numbers.entry(field.to_owned()).or_insert(next);
+                self.groups.push(number);
+            }
+            Role::Lon => self
+                .lon
+                .push(degrees(field, 180.0).ok_or("degrees from -180 to 180")?),
+            Role::Lat => self
+                .lat
+                .push(degrees(field, 90.0).ok_or("degrees from -90 to 90")?),
+            Role::Feature => self
+                .values
+                .push(value(field).ok_or("a finite number, or nan where it is missing")?),
+        }
+        Ok(())
+    }
+}
+
 /// A class; tables often hold it as `1.000000`.
 fn label(field: &str) -> Option<u32> {
     let number: f64 = field.parse().ok()?;
@@ -226,4 +314,9 @@ fn value(field: &str) -> Option<f32> {
         return Some(f32::NAN);
     }
     field.parse().ok().filter(|value: &f32| value.is_finite())
+}
+
+fn degrees(field: &str, most: f64) -> Option<f64> {
+    let degrees: f64 = field.parse().ok()?;
+    (-most..=most).contains(&degrees).then_some(degrees)
 }

@@ -1,238 +1,457 @@
-//! Training through XGBoost's C library.
+//! From samples to a model that was judged on samples it had not seen.
 
-use geocrop_model::TreeEnsemble;
-use sha2::{Digest as _, Sha256};
-use xgb::parameters::BoosterParameters;
-use xgb::{Booster, DMatrix, XGBError};
+use std::sync::{Mutex, PoisonError};
 
-use crate::card::{Card, ClassRows, CrossValidation, DataCard, ModelCard, Parameters};
-use crate::metrics::{Confusion, FoldResult, auc_overall};
-use crate::{About, Table, TrainOptions, TrainingError, folds};
+use geocrop_model::Ensemble;
+use geocrop_model::ensemble::{Calibration, EnsembleFile, MemberFile};
+use rayon::prelude::*;
 
-const TREE_METHOD: &str = "hist";
+use crate::boost::{self, Run, Samples};
+use crate::calibrate::{self, HeldOut as ToFit};
+use crate::card::{Card, CrossValidation};
+use crate::derive::Wide;
+use crate::drift::Population;
+use crate::evaluate::{Evaluation, Predictions, Resampling, evaluate};
+use crate::importance::{self, Importance, permutation_importance};
+use crate::plan::{CalibrationMethod, ClassWeights, MemberPlan, Plan};
+use crate::split::Split;
+use crate::{HeldOut, SplitBy, Table, TrainOptions, TrainingError, search};
+
+/// Tables with more values than this are trained on one after the other, each with all threads: side by side, every thread
+/// would hold a copy.
+const LARGE: usize = 50_000_000;
 
 /// A trained model and what is to be said about it.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// The model, byte for byte as XGBoost saves it.
+    /// The model's file: what XGBoost saves if one model is all there is, else an ensemble's.
     pub model_json: Vec<u8>,
     /// Its card.
     pub card: Card,
+    /// What was predicted for each sample by models that had not seen it.
+    pub held_out: Predictions,
+    /// How the judged predictions look in every figure and curve.
+    pub evaluation: Evaluation,
+    /// What the model loses without each of the table's features.
+    pub importance: Vec<Importance>,
+    /// What the features were like, for comparing new imagery with; none for a table that is too small.
+    pub population: Option<Population>,
 }
 
-/// Cross-validates, then trains on all samples. `progress` hears what is being done and which
-/// share of the whole is done.
+impl Trained {
+    /// What goes into a model's folder, the model last.
+    ///
+    /// # Panics
+    /// Never: figures and texts are JSON.
+    pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let pretty = |text: Result<String, serde_json::Error>| {
+            let mut text = text.expect("figures and texts are JSON");
+            text.push('\n');
+            text.into_bytes()
+        };
+        let held_out = HeldOut::new(&self.card.data.sha256, &self.held_out);
+        let mut files = vec![
+            (
+                "card.json",
+                pretty(serde_json::to_string_pretty(&self.card)),
+            ),
+            ("held-out.json", pretty(serde_json::to_string(&held_out))),
+        ];
+        if let Some(population) = &self.population {
+            files.push(("population.json", pretty(serde_json::to_string(population))));
+        }
+        files.push(("model.json", self.model_json.clone()));
+        files
+    }
+}
+
+/// What is told of the work: what is being done, and which share of the whole is done.
+pub type Report<'p> = &'p (dyn Fn(&str, f64) + Sync);
+
+/// Cross-validates, then trains on all samples.
 ///
-/// The same table, options and XGBoost give the same model.
+/// The same table, options and XGBoost give the same model on the same machine.
+///
+/// # Errors
+/// When an option is out of its range, the samples cannot be split, or XGBoost fails.
 pub fn train(
     table: &Table,
     options: &TrainOptions,
-    progress: &dyn Fn(&str, f64),
+    progress: Report<'_>,
 ) -> Result<Trained, TrainingError> {
     options.check()?;
-    let fold = folds::stratified(&table.labels, options.folds, options.seed)?;
-    let task = Task {
-        table,
-        options,
-        progress,
-    };
-    let mut results = Vec::with_capacity(options.folds);
-    for held_out in 0..options.folds {
-        results.push(task.validate(&fold, held_out)?);
+    let task = Task::new(table, options, progress)?;
+    let (split, raw, held_out, models) = task.cross_validate(0)?;
+    let importance = task.importance(&split, &models)?;
+    drop(models);
+    let new_places = task.new_places(&split)?;
+    let evaluation = evaluate(&held_out, Resampling::default())?;
+    let mut repeats = vec![Card::figures(&evaluation)];
+    for repeat in 1..options.repeats {
+        let (_, _, again, _) = task.cross_validate(repeat)?;
+        repeats.push(Card::figures(&evaluate(&again, Resampling::default())?));
     }
-    let all: Vec<usize> = (0..table.rows).collect();
-    let model_json = task.boost(&all, options.folds, "training on all samples")?;
-    let model = TreeEnsemble::from_slice(&model_json)?;
-    let card = task.card(&model_json, &model, CrossValidation::of(&results))?;
+    let plan = task.searched(&task.all(), options.seed)?;
+    let mut file = task.members(&plan, &task.all(), options.seed, "training on all samples")?;
+    file.calibration = calibrate::fit(plan.calibration, task.points(&raw), &task.all());
+    let model_json = task.bytes(&file);
+    let model = Ensemble::from_slice(&model_json)?;
+    let mut scores = CrossValidation::of(&split, evaluation.clone());
+    scores.repeats = repeats;
+    scores.new_places = new_places;
+    let card = Card::of(table, options, &plan, scores, (&model_json, &model))?;
     progress("trained", 1.0);
-    Ok(Trained { model_json, card })
+    Ok(Trained {
+        model_json,
+        card,
+        held_out,
+        evaluation,
+        importance,
+        population: Population::of(&table.names, &table.values).ok(),
+    })
 }
+
+/// How often each feature is shuffled.
+const SHUFFLES: usize = 3;
+
+/// A split, scores before calibration, predictions after it, and the folds' models.
+type Validated = (Split, Vec<f32>, Predictions, Vec<Ensemble>);
 
 struct Task<'t> {
     table: &'t Table,
     options: &'t TrainOptions,
-    progress: &'t dyn Fn(&str, f64),
+    wide: Wide,
+    weights: Option<Vec<f32>>,
+    progress: Report<'t>,
+    /// Models that were trained, in part or whole, and that will be.
+    done: Mutex<f64>,
+    runs: usize,
 }
 
-impl Task<'_> {
-    fn objective(&self) -> &'static str {
-        if self.table.classes() == 2 {
-            "binary:logistic"
-        } else {
-            "multi:softprob"
-        }
-    }
-
-    /// Trains without a fold and predicts it.
-    fn validate(&self, fold: &[usize], held_out: usize) -> Result<FoldResult, TrainingError> {
-        let rows = |inside: bool| -> Vec<usize> {
-            (0..fold.len())
-                .filter(|row| (fold[*row] == held_out) == inside)
-                .collect()
-        };
-        let stage = format!(
-            "cross-validation, fold {} of {}",
-            held_out + 1,
-            self.options.folds
-        );
-        let model = TreeEnsemble::from_slice(&self.boost(&rows(false), held_out, &stage)?)?;
-
-        let (values, labels) = self.table.select(&rows(true));
-        let mut scores = vec![0.0; labels.len() * model.outputs()];
-        model.predict_rows_parallel(&values, &mut scores)?;
-        let classes = self.table.classes();
-        let mut confusion = Confusion::new(classes);
-        for (label, scores) in labels.iter().zip(scores.chunks(model.outputs())) {
-            // Both objectives that are trained here are classifiers.
-            confusion.add(*label as usize, model.class_of(scores).unwrap_or_default());
-        }
-        // Every fold has samples of every class.
-        let auc = auc_overall(&scores, &labels, classes).unwrap_or(f64::NAN);
-        Ok(FoldResult { confusion, auc })
-    }
-
-    /// Trains on some rows. `run` counts the trainings done before.
-    fn boost(&self, rows: &[usize], run: usize, stage: &str) -> Result<Vec<u8>, TrainingError> {
-        let (values, labels) = self.table.select(rows);
-        let labels: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
-        let mut matrix = DMatrix::from_dense_with_missing(&values, rows.len(), f32::NAN)
-            .map_err(failed("reading the samples"))?;
-        matrix
-            .set_labels(&labels)
-            .map_err(failed("reading the classes"))?;
-
-        let setting = "setting its parameters";
-        let mut booster = Booster::new_with_cached_dmats(&BoosterParameters::default(), &[&matrix])
-            .map_err(failed(setting))?;
-        for (name, value) in self.parameters() {
-            booster.set_param(name, &value).map_err(failed(setting))?;
-        }
-        let names = self.table.names.iter().map(String::as_str).collect();
-        booster.set_feature_names(&names).map_err(failed(setting))?;
-
-        let rounds = self.options.rounds;
-        let runs = self.options.folds + 1;
-        for round in 0..rounds {
-            let done = (run as f64 + round as f64 / rounds as f64) / runs as f64;
-            (self.progress)(stage, done);
-            booster
-                .update(&matrix, round as i32)
-                .map_err(failed("adding a tree"))?;
-        }
-        booster
-            .save_buffer(false)
-            .map_err(failed("saving the model"))
-    }
-
-    fn parameters(&self) -> Vec<(&'static str, String)> {
-        let options = self.options;
-        let mut parameters = vec![
-            ("objective", self.objective().to_owned()),
-            ("tree_method", TREE_METHOD.to_owned()),
-            ("max_depth", options.depth.to_string()),
-            ("eta", options.learning_rate.to_string()),
-            ("subsample", options.subsample.to_string()),
-            ("colsample_bytree", options.colsample.to_string()),
-            ("seed", options.seed.to_string()),
-            ("nthread", options.threads.to_string()),
-            // A library does not print.
-            ("verbosity", "0".to_owned()),
-        ];
-        if self.table.classes() > 2 {
-            parameters.push(("num_class", self.table.classes().to_string()));
-        }
-        parameters
-    }
-
-    fn card(
-        &self,
-        model_json: &[u8],
-        model: &TreeEnsemble,
-        cross_validation: CrossValidation,
-    ) -> Result<Card, TrainingError> {
-        let Self { table, options, .. } = *self;
-        let source = &table.source;
-        let about = match &options.about {
-            Some(about) => about.clone(),
-            None => About::known(&source.sha256)?
-                .unwrap_or_else(|| About::unknown(&source.name, &source.sha256)),
-        };
-        let class_rows = |(class, rows): (usize, usize)| ClassRows {
-            class: class as u32,
-            name: about
-                .classes
-                .get(class)
-                .cloned()
-                .unwrap_or_else(|| format!("class {class}")),
-            rows,
-        };
-        Ok(Card {
-            name: about.name.clone(),
-            version: about.version.clone(),
-            zone: about.zone.clone(),
-            intended_use: about.intended_use.clone(),
-            limits: about.limits.clone(),
-            data: DataCard {
-                name: source.name.clone(),
-                title: about.data.title.clone(),
-                source: about.data.source.clone(),
-                change: about.data.change.clone(),
-                rows: table.rows,
-                classes: table
-                    .class_rows()
-                    .into_iter()
-                    .enumerate()
-                    .map(class_rows)
-                    .collect(),
-                sha256: source.sha256.clone(),
-                licence: about.data.licence.clone(),
-                attribution: about.data.attribution.clone(),
-            },
-            features: table.names.clone(),
-            parameters: Parameters {
-                objective: self.objective().to_owned(),
-                tree_method: TREE_METHOD.to_owned(),
-                rounds: options.rounds,
-                depth: options.depth,
-                learning_rate: options.learning_rate,
-                subsample: options.subsample,
-                colsample: options.colsample,
-                seed: options.seed,
-            },
-            cross_validation,
-            model: ModelCard {
-                sha256: format!("{:x}", Sha256::digest(model_json)),
-                bytes: model_json.len(),
-                trees: model.num_trees(),
-            },
-            program: concat!("geocrop ", env!("CARGO_PKG_VERSION")).to_owned(),
-            xgboost: version(model_json),
+impl<'t> Task<'t> {
+    fn new(
+        table: &'t Table,
+        options: &'t TrainOptions,
+        progress: Report<'t>,
+    ) -> Result<Self, TrainingError> {
+        let wide = Wide::of(table, &options.plan.derived)?;
+        let once = options.plan.runs() + search::runs(options.search);
+        let second_look =
+            usize::from(options.split == SplitBy::Best || options.split == SplitBy::Samples);
+        Ok(Self {
+            table,
+            options,
+            wide,
+            weights: weights(table, options.plan.class_weights),
+            progress,
+            done: Mutex::new(0.0),
+            runs: once * (options.folds * (options.repeats + second_look) + 1),
         })
     }
-}
 
-/// The version that XGBoost writes into its models.
-fn version(model_json: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Version {
-        version: Vec<u32>,
+    fn all(&self) -> Vec<usize> {
+        (0..self.table.rows).collect()
     }
-    serde_json::from_slice::<Version>(model_json).map_or_else(
-        |_| "unknown".to_owned(),
-        |model| {
-            model
-                .version
+
+    fn outputs(&self) -> usize {
+        match self.table.classes() {
+            2 => 1,
+            classes => classes,
+        }
+    }
+
+    /// The split, what each sample was given before and after calibration, and the models of the folds. Each repeat has
+    /// folds of its own.
+    fn cross_validate(&self, repeat: usize) -> Result<Validated, TrainingError> {
+        let seed = self.options.seed + repeat as u64;
+        let split = Split::of(self.table, self.options.split, self.options.folds, seed)?;
+        let (raw, models) = self.held_out(&split, seed)?;
+        let predictions = self.calibrated(&raw, &split);
+        Ok((split, raw, predictions, models))
+    }
+
+    /// A second look where single samples were held out although the table's order follows the land.
+    fn new_places(&self, split: &Split) -> Result<Option<Box<CrossValidation>>, TrainingError> {
+        if split.groups.is_some() {
+            return Ok(None);
+        }
+        let Some(runs) = Split::of_runs(self.table, self.options.folds, self.options.seed) else {
+            return Ok(None);
+        };
+        let (raw, _) = self.held_out(&runs, self.options.seed)?;
+        let evaluation = evaluate(&self.calibrated(&raw, &runs), Resampling::default())?;
+        Ok(Some(Box::new(CrossValidation::of(&runs, evaluation))))
+    }
+
+    /// What each sample was given by a model of the other folds, before calibration; `[rows, outputs]`.
+    fn held_out(
+        &self,
+        split: &Split,
+        seed: u64,
+    ) -> Result<(Vec<f32>, Vec<Ensemble>), TrainingError> {
+        let outputs = self.outputs();
+        let mut scores = vec![0.0; self.table.rows * outputs];
+        let mut models = Vec::with_capacity(split.folds);
+        for fold in 0..split.folds {
+            let stage = format!("cross-validation, fold {} of {}", fold + 1, split.folds);
+            let learnt = split.rows(fold, false);
+            let plan = self.searched(&learnt, seed)?;
+            let file = self.members(&plan, &learnt, seed, &stage)?;
+            // By the evaluator that makes maps, from the columns that maps have.
+            let model = Ensemble::from_slice(&file.to_bytes())?;
+            self.predict(
+                &model,
+                &split.rows(fold, true),
+                &self.table.values,
+                &mut scores,
+            );
+            models.push(model);
+        }
+        Ok((scores, models))
+    }
+
+    /// Puts the predictions of some rows into their places.
+    fn predict(&self, model: &Ensemble, rows: &[usize], values: &[f32], scores: &mut [f32]) {
+        let (width, outputs) = (self.table.names.len(), self.outputs());
+        let own: Vec<f32> = rows
+            .iter()
+            .flat_map(|row| &values[row * width..(row + 1) * width])
+            .copied()
+            .collect();
+        let mut found = vec![0.0; rows.len() * outputs];
+        model
+            .predict_rows_parallel(&own, &mut found)
+            .expect("the rows and the scores have the model's shape");
+        for (row, found) in rows.iter().zip(found.chunks(outputs)) {
+            scores[row * outputs..(row + 1) * outputs].copy_from_slice(found);
+        }
+    }
+
+    /// What is lost without a feature, each sample predicted by the model that did not see it.
+    fn importance(
+        &self,
+        split: &Split,
+        models: &[Ensemble],
+    ) -> Result<Vec<Importance>, TrainingError> {
+        let samples = importance::HeldOut {
+            features: &self.table.names,
+            values: &self.table.values,
+            labels: &self.table.labels,
+            classes: self.table.classes(),
+        };
+        let held_out: Vec<Vec<usize>> = (0..split.folds)
+            .map(|fold| split.rows(fold, true))
+            .collect();
+        let predict = |values: &[f32]| {
+            let mut scores = vec![0.0; self.table.rows * self.outputs()];
+            for (model, rows) in models.iter().zip(&held_out) {
+                self.predict(model, rows, values, &mut scores);
+            }
+            scores
+        };
+        Ok(permutation_importance(
+            samples,
+            &predict,
+            SHUFFLES,
+            self.options.seed,
+        )?)
+    }
+
+    /// The plan, with the settings that a search within these rows found best.
+    fn searched(&self, rows: &[usize], seed: u64) -> Result<Plan, TrainingError> {
+        if self.options.search == 0 {
+            return Ok(self.options.plan.clone());
+        }
+        let fit =
+            |member: &MemberPlan, rows: &[usize], seed: u64| self.fit(member, rows, seed, "search");
+        let labels = &self.table.labels;
+        let loss = |model: &[u8], rows: &[usize]| self.loss(model, rows);
+        search::search(
+            &self.options.plan,
+            self.options.search,
+            (labels, rows),
+            seed,
+            &fit,
+            &loss,
+        )
+    }
+
+    /// Mean of -ln of the probability that the true class is given.
+    fn loss(&self, model: &[u8], rows: &[usize]) -> Result<f64, TrainingError> {
+        let file = self.file(vec![MemberFile::new("tried", 1.0, model)?]);
+        let model = Ensemble::from_slice(&file.to_bytes())?;
+        let (values, labels) = self.table.select(rows);
+        let mut scores = vec![0.0; rows.len() * self.outputs()];
+        model.predict_rows(&values, &mut scores)?;
+        let given = |(label, scores): (&u32, &[f32])| match scores {
+            [one] if *label == 1 => f64::from(*one),
+            [one] => 1.0 - f64::from(*one),
+            all => f64::from(all[*label as usize]),
+        };
+        let pairs = labels.iter().zip(scores.chunks(self.outputs()));
+        let sum: f64 = pairs.map(|pair| -given(pair).max(1e-15).ln()).sum();
+        Ok(sum / rows.len() as f64)
+    }
+
+    /// Calibrated probabilities: those of a fold are corrected by what the other folds' say, never by its own.
+    fn calibrated(&self, raw: &[f32], split: &Split) -> Predictions {
+        let outputs = self.outputs();
+        let mut scores = raw.to_vec();
+        if self.options.plan.calibration != CalibrationMethod::None {
+            for fold in 0..split.folds {
+                let others = split.rows(fold, false);
+                let fitted =
+                    calibrate::fit(self.options.plan.calibration, self.points(raw), &others);
+                for row in split.rows(fold, true) {
+                    if let Some(fitted) = &fitted {
+                        fitted.apply(&mut scores[row * outputs..(row + 1) * outputs]);
+                    }
+                }
+            }
+        }
+        let truth = self.table.labels.clone();
+        let mut predictions = if outputs == 1 {
+            Predictions::binary(truth, &scores)
+        } else {
+            Predictions::new(truth, scores, outputs)
+        };
+        predictions.fold = Some(split.fold.clone());
+        predictions.groups.clone_from(&split.groups);
+        predictions
+    }
+
+    fn points<'p>(&'p self, scores: &'p [f32]) -> ToFit<'p> {
+        ToFit {
+            scores,
+            labels: &self.table.labels,
+            weights: self.weights.as_deref(),
+            outputs: self.outputs(),
+        }
+    }
+
+    /// All members of a plan, trained on some rows.
+    fn members(
+        &self,
+        plan: &Plan,
+        rows: &[usize],
+        seed: u64,
+        stage: &str,
+    ) -> Result<EnsembleFile, TrainingError> {
+        let each = |(place, member): (usize, &MemberPlan)| {
+            let member = member.clone();
+            (0..member.seeds).map(move |number| (place, number, member.clone()))
+        };
+        let runs: Vec<(usize, usize, MemberPlan)> =
+            plan.members.iter().enumerate().flat_map(each).collect();
+        let fit = |(place, number, member): &(usize, usize, MemberPlan)| {
+            // The first member has the seed that was asked for.
+            let seed = seed + (1000 * place + number) as u64;
+            let model = self.fit(member, rows, seed, stage)?;
+            let name = match member.seeds {
+                1 => member.name.clone(),
+                _ => format!("{}, seed {}", member.name, number + 1),
+            };
+            let weight = member.weight / member.seeds as f32;
+            Ok(MemberFile::new(name, weight, &model)?)
+        };
+        let members: Result<_, TrainingError> = if self.is_large() {
+            runs.iter().map(fit).collect()
+        } else {
+            runs.par_iter().map(fit).collect()
+        };
+        Ok(self.file(members?))
+    }
+
+    fn file(&self, members: Vec<MemberFile>) -> EnsembleFile {
+        EnsembleFile::new(self.table.names.clone(), self.wide.derived.clone(), members)
+    }
+
+    fn is_large(&self) -> bool {
+        self.wide.values.len() > LARGE
+    }
+
+    fn fit(
+        &self,
+        member: &MemberPlan,
+        rows: &[usize],
+        seed: u64,
+        stage: &str,
+    ) -> Result<Vec<u8>, TrainingError> {
+        let columns = self.columns(member)?;
+        let samples = Samples {
+            names: columns
                 .iter()
-                .map(u32::to_string)
-                .collect::<Vec<_>>()
-                .join(".")
-        },
-    )
+                .map(|column| self.wide.names[*column].as_str())
+                .collect(),
+            values: self.wide.select(rows, &columns),
+            labels: rows.iter().map(|row| self.table.labels[*row]).collect(),
+            weights: self
+                .weights
+                .as_ref()
+                .map(|all| rows.iter().map(|row| all[*row]).collect()),
+            classes: self.table.classes(),
+        };
+        let run = Run {
+            seed,
+            threads: usize::from(!self.is_large()),
+        };
+        let before = std::cell::Cell::new(0.0);
+        let model = boost::fit(member, &samples, run, &|share| {
+            self.tell(stage, share - before.replace(share));
+        });
+        self.tell(stage, 1.0 - before.get());
+        model
+    }
+
+    /// So much of a model more is done. Models are trained side by side; the share only ever rises.
+    fn tell(&self, stage: &str, more: f64) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        *done += more;
+        (self.progress)(stage, (*done / self.runs as f64).min(1.0));
+    }
+
+    /// The places of a member's features.
+    fn columns(&self, member: &MemberPlan) -> Result<Vec<usize>, TrainingError> {
+        let Some(names) = &member.features else {
+            let names = self.wide.names.iter().enumerate();
+            let seen = names.filter(|(_, name)| !member.without.contains(name));
+            return Ok(seen.map(|(column, _)| column).collect());
+        };
+        let place = |name: &String| {
+            let found = self.wide.names.iter().position(|known| known == name);
+            found.ok_or_else(|| TrainingError::UnknownFeature {
+                member: member.name.clone(),
+                name: name.clone(),
+                known: self.wide.names.join(", "),
+            })
+        };
+        names.iter().map(place).collect()
+    }
+
+    /// The file's bytes. One model that nothing comes before or after is saved as XGBoost saves it.
+    fn bytes(&self, file: &EnsembleFile) -> Vec<u8> {
+        match (&file.calibration, &file.members[..]) {
+            (None::<Calibration>, [one]) if file.derived.is_empty() && self.sees_all(file) => {
+                one.model.get().as_bytes().to_vec()
+            }
+            _ => file.to_bytes(),
+        }
+    }
+
+    fn sees_all(&self, file: &EnsembleFile) -> bool {
+        self.options.plan.members[0].features.is_none() && file.features == self.table.names
+    }
 }
 
-fn failed(doing: &'static str) -> impl Fn(XGBError) -> TrainingError {
-    move |error| TrainingError::XgBoost {
-        doing,
-        message: error.to_string(),
+/// What each sample counts, if not one each.
+fn weights(table: &Table, weights: ClassWeights) -> Option<Vec<f32>> {
+    match weights {
+        ClassWeights::Equal => None,
+        ClassWeights::Balanced => {
+            let rows = table.class_rows();
+            let even = table.rows as f32 / rows.len() as f32;
+            let of = |label: &u32| even / rows[*label as usize] as f32;
+            Some(table.labels.iter().map(of).collect())
+        }
     }
 }

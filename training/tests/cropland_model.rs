@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use geocrop_model::{Objective, TreeEnsemble};
+use geocrop_model::Ensemble;
 use geocrop_training::{Card, Table};
 use sha2::{Digest as _, Sha256};
 
@@ -38,7 +38,7 @@ fn samples() -> Option<Table> {
     None
 }
 
-fn predict(model: &TreeEnsemble, table: &Table) -> Vec<f32> {
+fn predict(model: &Ensemble, table: &Table) -> Vec<f32> {
     let mut scores = vec![0.0; table.rows];
     model.predict_rows(&table.values, &mut scores).unwrap();
     scores
@@ -50,12 +50,12 @@ fn the_card_describes_the_model_beside_it() {
     let digest = format!("{:x}", Sha256::digest(&bytes));
     assert_eq!((card.model.sha256, card.model.bytes), (digest, bytes.len()));
 
-    let model = TreeEnsemble::from_slice(&bytes).unwrap();
+    let model = Ensemble::from_slice(&bytes).unwrap();
     assert_eq!(model.num_features(), 33);
     assert_eq!(model.feature_names(), card.features);
     assert_eq!(model.num_trees(), card.model.trees);
-    assert_eq!(model.num_trees(), card.parameters.rounds);
-    assert_eq!(model.objective(), Objective::BinaryLogistic);
+    assert!(model.is_probability());
+    assert_eq!(model.num_members(), card.model.members);
     assert_eq!(model.class_count(), 2);
 
     let folder = repository().join("models/cropland-southeast-africa");
@@ -77,13 +77,19 @@ fn the_card_says_where_the_model_holds_and_what_its_scores_are_worth() {
     assert_eq!(card.data.licence, "CC-BY-4.0");
 
     let scores = &card.cross_validation;
-    assert_eq!(scores.accuracy.folds.len(), 5);
-    let counted: u64 = scores.confusion.counts().iter().flatten().sum();
+    let counted: f64 = scores.confusion.iter().flatten().sum();
     assert_eq!(
         counted as usize, card.data.rows,
         "every sample was predicted once"
     );
-    assert!(scores.accuracy.mean > 0.7 && scores.auc.mean > 0.8);
+    // Plain XGBoost has 0.781, 0.741 and 0.853 on these samples, plus or minus 0.004 from fold to fold.
+    assert!(scores.accuracy.value > 0.785 && scores.f1.value > 0.745);
+    assert!(scores.auc.unwrap().value > 0.857 && scores.calibration_error.value < 0.03);
+    let away = scores.new_places.as_ref().unwrap();
+    assert!(
+        away.accuracy.value < scores.accuracy.value,
+        "neighbours help"
+    );
 }
 
 #[test]
@@ -94,7 +100,7 @@ fn the_model_knows_most_of_the_samples_it_learnt_from() {
     assert_eq!(table.names, card.features);
     assert_eq!(table.rows, card.data.rows);
 
-    let model = TreeEnsemble::from_slice(&bytes).unwrap();
+    let model = Ensemble::from_slice(&bytes).unwrap();
     let scores = predict(&model, &table);
     let right = scores.iter().zip(&table.labels);
     let right = right
@@ -111,17 +117,14 @@ fn training_again_makes_the_same_model() {
 
     let Some(table) = samples() else { return };
     let (bytes, card) = committed();
+    let training = card.training.as_ref().unwrap();
     let options = TrainOptions::default();
     assert_eq!(
-        (options.rounds, options.depth, options.seed),
-        (
-            card.parameters.rounds,
-            card.parameters.depth,
-            card.parameters.seed
-        ),
-        "the defaults are what made the committed model"
+        options.plan.members, training.members,
+        "the program's own plan made it"
     );
-    // The final model does not depend on the folds; two cost less than five.
+    assert_eq!(options.seed, training.seed);
+    // Only the calibration depends on the folds; two cost less than five.
     let options = TrainOptions {
         folds: 2,
         ..options
@@ -134,11 +137,8 @@ fn training_again_makes_the_same_model() {
     } else {
         0.1
     };
-    let committed = predict(&TreeEnsemble::from_slice(&bytes).unwrap(), &table);
-    let again_scores = predict(
-        &TreeEnsemble::from_slice(&again.model_json).unwrap(),
-        &table,
-    );
+    let committed = predict(&Ensemble::from_slice(&bytes).unwrap(), &table);
+    let again_scores = predict(&Ensemble::from_slice(&again.model_json).unwrap(), &table);
     let pairs = committed.iter().zip(&again_scores);
     let apart = pairs.map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() / table.rows as f64;
     assert!(apart < bound, "predictions are {apart} apart on average");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 use geocrop_precompute::Recipe;
 use geocrop_precompute::recipe::Output;
 use geocrop_source::Description;
@@ -164,7 +164,7 @@ fn models(folder: &Path, findings: &mut Vec<Finding>) {
     for version in folders(folder).iter().flat_map(|name| folders(name)) {
         let what = format!("model {}", version.display());
         let file = version.join("model.json");
-        findings.push(match TreeEnsemble::load(&file) {
+        findings.push(match Ensemble::load(&file) {
             Ok(model) => Finding {
                 what,
                 problem: None,

@@ -1,7 +1,9 @@
 //! One thin file per command: settings in, a library called, the outcome shown.
 
 mod api;
+mod backup;
 mod buffer;
+mod capacity;
 mod composite;
 mod data;
 mod demo;
@@ -21,13 +23,14 @@ use anyhow::Result;
 pub(crate) use diff::Differ;
 pub(crate) use precompute::Budget;
 
-use crate::args::{Args, Command, Data, Places, Precompute, Site, User};
+use crate::args::{Args, Command, Data, Places, PlanCommand, Precompute, Site, User};
 use crate::config::Config;
 use crate::log;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(args: Args) -> Result<()> {
-    let config = Config::load(&args.config)?;
+    let file = args.config;
+    let config = Config::load(&file)?;
     let _log = log::start(&config, args.verbose)?;
     match args.command {
         Command::Demo(args) => demo::run(&args, &config),
@@ -48,6 +51,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Worker(args) => api::work(&args, config),
         Command::Invite(args) => user::invite(&args, &config),
         Command::User(User::Add(args)) => user::add(&args, &config),
+        Command::Plan(PlanCommand::Capacity(args)) => capacity::run(&args, config),
+        Command::Backup(args) => backup::backup(&args, config, &file),
+        Command::Restore(args) => backup::restore(&args),
         Command::Data(Data::Pull(args)) => data::pull(&args, &config),
         Command::Data(Data::List) => data::list(&config),
         Command::Doctor(args) => doctor::run(&args, config),

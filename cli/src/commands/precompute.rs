@@ -9,6 +9,7 @@ mod tasks;
 pub(crate) use budget::Budget;
 pub(crate) use plan::plan;
 pub(crate) use run::{run, run_tasks};
+pub(crate) use table::{bytes, duration, table};
 
 use std::path::Path;
 use std::sync::Arc;

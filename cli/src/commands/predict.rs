@@ -5,7 +5,7 @@ use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 use geocrop_precompute::ask::table::{self, TableForm, TableOptions};
 use geocrop_precompute::{LoadedModel, ModelStore, Recipe};
 use ndarray::{Array1, Array2};
@@ -76,7 +76,7 @@ fn text(args: &Predict, path: &Path, mut config: Config) -> Result<()> {
 }
 
 fn arrays(args: &Predict, path: &Path) -> Result<()> {
-    let model = TreeEnsemble::load(&args.model)?;
+    let model = Ensemble::load(&args.model)?;
     let features: Array2<f32> = ndarray_npy::read_npy(path).with_context(|| {
         format!(
             "cannot read {}: it must be a NumPy file of float32 [rows, features]",

@@ -1,14 +1,13 @@
 //! `geocrop buffer`, `geocrop zonal-stats`, and the API's models, as a user meets them.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use geocrop_raster::{RasterReader, Resampling};
 use geocrop_synthetic::Landscape;
 use serde_json::{Value, json};
 
-use crate::support::{command, geocrop, project, stderr, stdout};
+use crate::support::{Api, command, geocrop, project, stderr, stdout};
 
 #[test]
 fn a_point_grows_into_an_area_and_what_is_wrong_is_said() {
@@ -203,19 +202,6 @@ fn a_table_gets_the_classes_of_a_model_in_the_store() {
     assert!(!Path::new(&out).exists());
 }
 
-/// A server that ends with the test.
-struct Api {
-    child: Child,
-    address: String,
-}
-
-impl Drop for Api {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn api(dir: &Path) -> Api {
     let source = dir.join("source.toml").display().to_string();
     let store = dir.join("served").display().to_string();
@@ -231,21 +217,8 @@ fn api(dir: &Path) -> Api {
     let mut server: Command = command(&args);
     server
         .env("GEOCROP_STATE", dir.join("state"))
-        .env("XDG_CACHE_HOME", dir.join("cache"))
-        .stderr(Stdio::piped());
-    let mut child = server.spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = lines
-        .by_ref()
-        .map(Result::unwrap)
-        .find_map(|line| {
-            let (_, address) = line.split_once("http://")?;
-            Some(format!("http://{}", address.split_once('/')?.0))
-        })
-        .unwrap();
-    // Nobody may stop reading: a full pipe would stop the server.
-    std::thread::spawn(move || lines.for_each(drop));
-    Api { child, address }
+        .env("XDG_CACHE_HOME", dir.join("cache"));
+    Api::start(server)
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests may
 
 mod ask;
+mod backups;
 mod bad_input;
 mod diff;
 mod logs;

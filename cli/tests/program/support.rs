@@ -1,7 +1,8 @@
 //! Runs the real binary.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -43,4 +44,36 @@ pub(crate) fn shared_data() -> Option<PathBuf> {
     }
     eprintln!("skipped: no ../shared/data with real samples");
     None
+}
+
+/// A server that ends with the test.
+pub(crate) struct Api {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Api {
+    /// Waits until `geocrop api` tells its address.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find_map(|line| {
+                let (_, address) = line.split_once("http://")?;
+                Some(format!("http://{}", address.split_once('/')?.0))
+            })
+            .unwrap();
+        // Nobody may stop reading: a full pipe would stop the server.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -19,6 +19,9 @@ fn every_command_has_help_with_an_example() {
         vec!["site", "publish"],
         vec!["api"],
         vec!["user", "add"],
+        vec!["plan", "capacity"],
+        vec!["backup"],
+        vec!["restore"],
         vec!["data", "pull"],
         vec!["doctor"],
     ] {

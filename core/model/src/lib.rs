@@ -5,6 +5,7 @@
 //! - [`features`]: the expression language of recipes, checked for names and units when a recipe
 //!   loads and evaluated over blocks of pixels.
 //! - [`trees`]: gradient boosted trees as XGBoost saves them, evaluated here without XGBoost.
+//! - [`ensemble`]: such models that vote, with calibrated probabilities: what is trained and mapped with.
 //! - [`dynamic_world`]: Dynamic World's network, from its published weights ([`tensor_bundle`]).
 //! - [`applicability`]: where a model may be used.
 //! - [`instances`]: what is asked of a model, and what it answers, as JSON.
@@ -32,6 +33,7 @@
 
 pub mod applicability;
 pub mod dynamic_world;
+pub mod ensemble;
 pub mod features;
 pub mod instances;
 pub mod legend;
@@ -39,6 +41,7 @@ pub mod tensor_bundle;
 pub mod trees;
 
 pub use applicability::{Applicability, ApplicabilityError};
+pub use ensemble::{Ensemble, EnsembleError};
 pub use features::{Definition, FeatureError, FeatureSet, Symbols, Unit};
 pub use legend::{Legend, LegendClass, LegendError, Rgb};
 pub use trees::{ModelError, Objective, TreeEnsemble};

@@ -4,6 +4,7 @@
 //! - [`layout`]: which key holds what; nowhere else are keys made;
 //! - [`stac`]: the STAC 1.1.0 documents that describe results;
 //! - [`publish`]: results become visible whole or not at all, and the collection and the catalog follow;
+//! - [`registry`]: models, and which version serves;
 //! - [`status`]: the words in which the service's state is told.
 //!
 //! ```
@@ -25,6 +26,7 @@ mod error;
 pub mod layout;
 pub mod object;
 pub mod publish;
+pub mod registry;
 pub mod stac;
 pub mod status;
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 /// The same text with `null` for every number that is not finite.
-pub(super) fn strict(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn strict(text: &[u8]) -> Cow<'_, [u8]> {
     with_null(text, &[b"NaN", b"Infinity", b"-NaN", b"-Infinity"])
 }
 

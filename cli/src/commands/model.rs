@@ -1,0 +1,505 @@
+//! `geocrop model`: versions of models, which one serves, and whether another one may.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use geocrop_model::Ensemble;
+use geocrop_precompute::{KnownModel, ModelStore, Recipe, misfits};
+use geocrop_store::registry::{Promotion, Registry};
+use geocrop_store::{Slug, Store};
+use geocrop_tracking::RunsFolder;
+use geocrop_training::drift::Population;
+use geocrop_training::evaluate::{Comparison, Predictions, Resampling, compare};
+use geocrop_training::{About, Card, HeldOut, Table, import, reasons_against};
+use serde::de::DeserializeOwned;
+
+use super::{places, precompute};
+use crate::args::{
+    Model, ModelCompare, ModelDrift, ModelImport, ModelList, ModelPromote, ModelRegister,
+    ModelRollback, Places,
+};
+use crate::config::Config;
+use crate::progress;
+
+pub(crate) fn run(command: &Model, config: Config) -> Result<()> {
+    match command {
+        Model::List(args) => list(args, config),
+        Model::Compare(args) => compare_two(args, config),
+        Model::Promote(args) => promote(args, config),
+        Model::Rollback(args) => rollback(args, config),
+        Model::Register(args) => register(args, config),
+        Model::Import(args) => take_in(args, config),
+        Model::Drift(args) => drift(args, config),
+    }
+}
+
+/// The store's models, and those of the project's folder.
+struct House {
+    config: Config,
+    registry: Registry,
+}
+
+impl House {
+    fn new(mut config: Config, of: &Places) -> Result<Self> {
+        places(&mut config, of);
+        let registry = Registry::new(Store::open(config.get("store"))?);
+        Ok(Self { config, registry })
+    }
+
+    fn recipes(&self) -> Vec<Recipe> {
+        Recipe::read_dir(&self.config.path("recipes")).unwrap_or_default()
+    }
+
+    fn known(&self) -> Result<Vec<KnownModel>> {
+        let engine = precompute::engine(&self.config)?;
+        Ok(ModelStore::new(&engine, &self.recipes()).list()?)
+    }
+
+    /// The version that serves: the store's word, else the folder's.
+    fn production(&self, name: &Slug) -> Result<Option<String>> {
+        if let Some(version) = self.registry.production(name)? {
+            return Ok(Some(version));
+        }
+        let alias = self
+            .config
+            .path("models")
+            .join(name.as_str())
+            .join("production");
+        Ok(std::fs::read_to_string(alias)
+            .ok()
+            .map(|text| text.trim().to_owned()))
+    }
+
+    /// A file of a version, from the store or else from the folder.
+    fn file(&self, name: &Slug, version: &str, file: &str) -> Result<Option<Vec<u8>>> {
+        if let Some(bytes) = self.registry.file(name, version, file)? {
+            return Ok(Some(bytes));
+        }
+        let path = self
+            .config
+            .path("models")
+            .join(name.as_str())
+            .join(version)
+            .join(file);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    fn parsed<T: DeserializeOwned>(
+        &self,
+        name: &Slug,
+        version: &str,
+        file: &str,
+    ) -> Result<Option<T>> {
+        let Some(bytes) = self.file(name, version, file)? else {
+            return Ok(None);
+        };
+        let read = serde_json::from_slice(&bytes);
+        Ok(Some(read.with_context(|| {
+            format!("models/{name}/{version}/{file}")
+        })?))
+    }
+
+    fn model(&self, name: &Slug, version: &str) -> Result<Ensemble> {
+        let bytes = self.file(name, version, "model.json")?.ok_or_else(|| {
+            anyhow!(
+                "there is no models/{name}/{version}/model.json in {} or {}; 'geocrop model list' shows what there is",
+                self.config.get("store"),
+                self.config.path("models").display()
+            )
+        })?;
+        Ok(Ensemble::from_slice(&bytes)?)
+    }
+
+    fn card(&self, name: &Slug, version: &str) -> Result<Card> {
+        self.parsed(name, version, "card.json")?.ok_or_else(|| {
+            anyhow!("models/{name}/{version} has no card.json; train or import it again")
+        })
+    }
+
+    /// Two versions on the same samples that neither learnt from.
+    fn compare(
+        &self,
+        name: &Slug,
+        champion: &str,
+        challenger: &str,
+        data: Option<&Path>,
+    ) -> Result<Comparison> {
+        let Some(data) = data else {
+            let kept = |version: &str| -> Result<HeldOut> {
+                self.parsed(name, version, "held-out.json")?.ok_or_else(|| {
+                    anyhow!(
+                        "nothing tells what {name}/{version} said of samples that it had not seen; give samples that neither version learnt from: --data FILE"
+                    )
+                })
+            };
+            let (champion, challenger) = (kept(champion)?, kept(challenger)?);
+            if champion.data_sha256 != challenger.data_sha256 {
+                bail!(
+                    "the versions were trained on different tables, so their cross-validations say nothing of one another; give samples that neither learnt from: --data FILE"
+                );
+            }
+            return Ok(champion.compare(&challenger)?);
+        };
+        let table = Table::read(data)?;
+        for version in [champion, challenger] {
+            if self.card(name, version)?.data.sha256 == table.source.sha256 {
+                bail!(
+                    "{} is what {name}/{version} learnt from: a model knows its own samples; leave --data out to compare the cross-validations",
+                    data.display()
+                );
+            }
+        }
+        let of = |version| predict(&self.model(name, version)?, &table);
+        Ok(compare(
+            &of(champion)?,
+            &of(challenger)?,
+            Resampling::default(),
+        )?)
+    }
+}
+
+/// What a model says of a table; columns are found by name.
+fn predict(model: &Ensemble, table: &Table) -> Result<Predictions> {
+    let values = table.in_order(model.feature_names())?;
+    let mut scores = vec![0.0; table.rows * model.outputs()];
+    model.predict_rows_parallel(&values, &mut scores)?;
+    let mut predictions = match model.outputs() {
+        1 => Predictions::binary(table.labels.clone(), &scores),
+        classes => Predictions::new(table.labels.clone(), scores, classes),
+    };
+    predictions.groups.clone_from(&table.groups);
+    Ok(predictions)
+}
+
+fn list(args: &ModelList, config: Config) -> Result<()> {
+    let house = House::new(config, &args.places)?;
+    let mut rows = Vec::new();
+    for known in house.known()? {
+        if args.name.as_ref().is_some_and(|name| *name != known.name) {
+            continue;
+        }
+        let card = match known.name.parse::<Slug>() {
+            Ok(name) if !known.network => house
+                .parsed::<Card>(&name, &known.version, "card.json")
+                .ok()
+                .flatten(),
+            _ => None,
+        };
+        rows.push((known, card));
+    }
+    if args.json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(known, card)| {
+                serde_json::json!({
+                    "name": known.name, "version": known.version, "production": known.production,
+                    "unavailable": known.missing, "card": card,
+                })
+            })
+            .collect();
+        progress::print(&serde_json::to_string_pretty(&rows)?);
+        return Ok(());
+    }
+    let mut text = String::new();
+    for (known, card) in &rows {
+        let serves = if known.production { "serves" } else { "" };
+        let _ = write!(text, "{:<32} {:<8} {serves:<7}", known.name, known.version);
+        match (card, &known.missing) {
+            (_, Some(missing)) => _ = writeln!(text, " {missing}"),
+            (Some(card), _) => {
+                let scores = &card.cross_validation;
+                _ = writeln!(
+                    text,
+                    " accuracy {:.3}, F1 {:.3}, {} samples",
+                    scores.accuracy.value, scores.f1.value, card.data.rows
+                );
+            }
+            _ => text.push('\n'),
+        }
+    }
+    if let Some(name) = args
+        .name
+        .as_ref()
+        .and_then(|name| name.parse::<Slug>().ok())
+    {
+        for change in house.registry.history(&name)? {
+            let from = change.from.as_deref().unwrap_or("nothing");
+            let forced = if change.forced { ", forced" } else { "" };
+            let _ = writeln!(
+                text,
+                "{}  {from} -> {} by {}{forced}: {}",
+                change.at, change.to, change.by, change.why
+            );
+        }
+    }
+    if rows.is_empty() {
+        "there is no such model".clone_into(&mut text);
+    }
+    progress::print(text.trim_end());
+    Ok(())
+}
+
+fn compare_two(args: &ModelCompare, config: Config) -> Result<()> {
+    let house = House::new(config, &args.places)?;
+    let name: Slug = args.name.parse()?;
+    let champion = match &args.champion {
+        Some(version) => version.clone(),
+        None => house.production(&name)?.ok_or_else(|| {
+            anyhow!("no version of {name} serves; say which one: --champion VERSION")
+        })?,
+    };
+    let found = house.compare(&name, &champion, &args.challenger, args.data.as_deref())?;
+    if args.json {
+        progress::print(&serde_json::to_string_pretty(&found)?);
+        return Ok(());
+    }
+    let mut text = format!(
+        "{name} {champion} -> {} on {} samples, 95 % intervals\n",
+        args.challenger, found.samples
+    );
+    for one in &found.differences {
+        let _ = writeln!(
+            text,
+            "  {:<18} {:.4} -> {:.4}  {:+.4} ({:+.4} to {:+.4})  {}",
+            one.figure,
+            one.champion,
+            one.challenger,
+            one.difference.value,
+            one.difference.low,
+            one.difference.high,
+            one.verdict
+        );
+    }
+    let _ = write!(text, "{}: {}", args.challenger, found.verdict);
+    progress::print(&text);
+    Ok(())
+}
+
+fn promote(args: &ModelPromote, config: Config) -> Result<()> {
+    let house = House::new(config, &args.places)?;
+    let name: Slug = args.name.parse()?;
+    let model = house.model(&name, &args.version)?;
+    let card = house.card(&name, &args.version)?;
+    let from = house.production(&name)?;
+    if from.as_ref() == Some(&args.version) {
+        progress::print(&format!("{name}/{} serves already", args.version));
+        return Ok(());
+    }
+    let mut against = Vec::new();
+    let mut comparison = None;
+    if let Some(champion) = &from {
+        match house.compare(&name, champion, &args.version, args.data.as_deref()) {
+            Ok(found) => comparison = Some(found),
+            Err(error) => against.push(format!(
+                "it cannot be compared with {champion}, which serves: {error:#}"
+            )),
+        }
+    }
+    let recipes = house.recipes();
+    against.extend(reasons_against(
+        &card,
+        comparison.as_ref(),
+        &misfits(&recipes, name.as_str(), &model),
+    ));
+    if !against.is_empty() && !args.force {
+        bail!(
+            "{name}/{} does not serve: {}. --force --why 'words' lets it serve even so, and is kept",
+            args.version,
+            against.join("; ")
+        );
+    }
+    let verdict = comparison.map_or_else(
+        || "no version served before".to_owned(),
+        |found| {
+            format!(
+                "{} than {}",
+                found.verdict,
+                from.as_deref().unwrap_or_default()
+            )
+        },
+    );
+    let why = match (&args.why, against.is_empty()) {
+        (Some(why), true) => format!("{why} ({verdict})"),
+        (None, _) => verdict,
+        (Some(why), false) => format!("{why} (against: {})", against.join("; ")),
+    };
+    change(
+        &house,
+        &name,
+        from,
+        &args.version,
+        (&args.by, why, !against.is_empty()),
+    )
+}
+
+fn rollback(args: &ModelRollback, config: Config) -> Result<()> {
+    let house = House::new(config, &args.places)?;
+    let name: Slug = args.name.parse()?;
+    let to = house.registry.before(&name)?;
+    let now = house.registry.production(&name)?;
+    // Whether it can still be read, before it serves.
+    house.model(&name, &to)?;
+    change(
+        &house,
+        &name,
+        now,
+        &to,
+        (&args.by, format!("back: {}", args.why), false),
+    )
+}
+
+/// Lets a version serve, and says what follows.
+fn change(
+    house: &House,
+    name: &Slug,
+    from: Option<String>,
+    to: &str,
+    (by, why, forced): (&str, String, bool),
+) -> Result<()> {
+    house.registry.promote(
+        name,
+        Promotion {
+            from,
+            to: to.to_owned(),
+            at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            by: by.to_owned(),
+            why,
+            forced,
+        },
+    )?;
+    // MLflow hears of it with the next sync; a training that was not kept has nothing to tell.
+    let runs = RunsFolder::new(house.config.path("runs"));
+    let tag = format!("{name}/{to}");
+    if let Ok(listing) = runs.list()
+        && let Some(run) = listing
+            .runs
+            .iter()
+            .find(|run| run.registration.is_some() && run.tags.get("model") == Some(&tag))
+    {
+        runs.give_alias(&run.id, "production")?;
+    }
+    progress::print(&format!(
+        "{name}/{to} serves: jobs that start from now on use it, and the next 'geocrop precompute run' makes the maps of its recipes again"
+    ));
+    Ok(())
+}
+
+fn register(args: &ModelRegister, config: Config) -> Result<()> {
+    let house = House::new(config, &args.places)?;
+    let read = |file: &str| std::fs::read(args.folder.join(file));
+    let card = read("card.json").with_context(|| {
+        format!(
+            "{}: no card.json; give the folder that 'geocrop train --out' made",
+            args.folder.display()
+        )
+    })?;
+    let card: Card = serde_json::from_slice(&card).context("card.json")?;
+    let mut files = Vec::new();
+    for file in [
+        "card.json",
+        "held-out.json",
+        "population.json",
+        "report.json",
+        "report.html",
+        "model.json",
+    ] {
+        match read(file) {
+            Ok(bytes) => files.push((file, bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && file != "model.json" => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot read {}", args.folder.join(file).display()));
+            }
+        }
+    }
+    if let Some((_, model)) = files.last() {
+        Ensemble::from_slice(model)?;
+    }
+    house
+        .registry
+        .register(&card.name.parse()?, &card.version, &files)?;
+    progress::print(&format!("{}/{} is in the store", card.name, card.version));
+    Ok(())
+}
+
+fn take_in(args: &ModelImport, config: Config) -> Result<()> {
+    let house = House::new(config, &args.places)?;
+    let bytes = std::fs::read(&args.file)
+        .with_context(|| format!("cannot read {}", args.file.display()))?;
+    let about = std::fs::read_to_string(&args.about)
+        .with_context(|| format!("cannot read {}", args.about.display()))?;
+    let about = About::from_toml(&about).with_context(|| args.about.display().to_string())?;
+    let table = Table::read(&args.data)?;
+    let expected: ndarray::ArrayD<f32> =
+        ndarray_npy::read_npy(&args.predictions).with_context(|| {
+            format!(
+                "cannot read {}: it must be float32 [rows] or [rows, classes]",
+                args.predictions.display()
+            )
+        })?;
+    let expected: Vec<f32> = expected.iter().copied().collect();
+    let imported = import(&bytes, &table, &expected, &about)?;
+    let name: Slug = about.name.parse()?;
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        for (file, bytes) in imported.files() {
+            let path = folder.join(file);
+            std::fs::write(&path, bytes)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    house
+        .registry
+        .register(&name, &about.version, &imported.files())?;
+    let scores = &imported.card.cross_validation;
+    progress::print(&format!(
+        "{name}/{} is in the store: predictions as expected on {} samples, accuracy {:.3}, F1 {:.3}",
+        about.version, table.rows, scores.accuracy.value, scores.f1.value
+    ));
+    Ok(())
+}
+
+fn drift(args: &ModelDrift, config: Config) -> Result<()> {
+    let house = House::new(config, &args.places)?;
+    let (name, version) = args
+        .model
+        .split_once('/')
+        .unwrap_or((&args.model, "production"));
+    let name: Slug = name.parse()?;
+    let version = match version {
+        "production" => house
+            .production(&name)?
+            .ok_or_else(|| anyhow!("no version of {name} serves; give one: {name}/VERSION"))?,
+        version => version.to_owned(),
+    };
+    let population: Population = house.parsed(&name, &version, "population.json")?.ok_or_else(|| {
+        anyhow!("models/{name}/{version} has no population.json: nothing tells what its features were like; train it again")
+    })?;
+    let model = house.model(&name, &version)?;
+    let table = Table::read(&args.data)?;
+    let mut found = population.drift(&table.in_order(model.feature_names())?)?;
+    found.sort_by(|a, b| b.index.total_cmp(&a.index));
+    if args.json {
+        progress::print(&serde_json::to_string_pretty(&found)?);
+        return Ok(());
+    }
+    let mut text = format!(
+        "{name}/{version}, population stability index of {} rows\n",
+        table.rows
+    );
+    for one in &found {
+        let _ = writeln!(
+            text,
+            "  {:<20} {:.3}  {}",
+            one.feature, one.index, one.change
+        );
+    }
+    progress::print(text.trim_end());
+    Ok(())
+}
