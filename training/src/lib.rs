@@ -1,9 +1,14 @@
 //! From a table of samples to a model and its card.
 //!
 //! XGBoost trains the model through its C library, behind the cargo feature `train`; the README of
-//! this crate says what must be installed to link with it. Everything else works without: reading
-//! [tables](Table), dealing [folds], [evaluation](evaluate), [areas](area) from points that were drawn to check a map,
-//! [cards](Card).
+//! this crate says what must be installed to link with it. Everything else works without:
+//!
+//! - [`Table`], [`folds`]: samples, and how they are dealt for cross-validation, neighbours together.
+//! - [`evaluate`]: every figure with its interval, and whether one model beats another.
+//! - [`area`]: how many points to check, a blind label sheet, and areas with standard errors.
+//! - [`importance`], [`drift`], [`applicability`]: what a model uses, whether new imagery looks like
+//!   its samples, and where it may be used.
+//! - [`report`], [`Card`]: all of this for readers.
 //!
 //! The cross-validation predicts with `geocrop-model`, the evaluator that makes the maps, so that
 //! its scores are those of the program and not of another one.

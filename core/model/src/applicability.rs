@@ -56,6 +56,8 @@ pub struct Applicability {
     order: Vec<usize>,
     /// The prototypes in that order, `[prototypes, order]`.
     rows: Vec<f32>,
+    /// For each prototype all of them with their distances from it, the nearest (itself) first.
+    neighbours: Vec<Vec<(u16, f32)>>,
 }
 
 /// What lies in a model file.
@@ -129,28 +131,47 @@ impl Applicability {
         }
     }
 
-    /// The squared distance of each lane to its nearest prototype, and the prototype that was nearest
+    /// The squared distance of each lane to its nearest prototype, and the prototype that is nearest
     /// to the first lane.
+    ///
+    /// The search goes from `first` to its neighbours and ends where the triangle inequality says
+    /// that all others are too far: a prototype `p` is at least as far from a pixel as it is from
+    /// `first`, less the distance of the pixel from `first` (Orchard, "A fast nearest-neighbor
+    /// search algorithm", ICASSP 1991).
     fn nearest(&self, pixels: &[[f32; LANES]], first: usize) -> (usize, [f32; LANES]) {
+        // Room for the rounding of single precision.
+        const SLACK: f32 = 1.0 + 1e-4;
         let width = self.order.len();
-        let row = |at: usize| &self.rows[at * width..(at + 1) * width];
         let mut best = first;
         let mut least = [f32::INFINITY; LANES];
-        closer(row(first), pixels, &mut least);
-        for at in 0..self.prototypes() {
+        let mut from_first = None;
+        let mut reach = f32::INFINITY;
+        for (at, apart) in &self.neighbours[first] {
+            if *apart > reach {
+                break;
+            }
+            let at = usize::from(*at);
             let before = least[0];
-            closer(row(at), pixels, &mut least);
+            if !closer(&self.rows[at * width..(at + 1) * width], pixels, &mut least) {
+                continue;
+            }
             if least[0] < before {
                 best = at;
             }
+            // Only `first` itself, or a copy of it, has been visited when this is made.
+            let from_first = from_first.get_or_insert_with(|| least.map(f32::sqrt));
+            let reaches = from_first.iter().zip(&least);
+            reach = reaches
+                .map(|(from_first, least)| (from_first + least.sqrt()) * SLACK)
+                .fold(0.0, f32::max);
         }
         (best, least)
     }
 }
 
 /// Lowers each lane to its squared distance from a prototype. Gives up as soon as no lane can get
-/// lower: distances only grow from feature to feature.
-fn closer(prototype: &[f32], pixels: &[[f32; LANES]], least: &mut [f32; LANES]) {
+/// lower: distances only grow from feature to feature. Whether any lane got lower.
+fn closer(prototype: &[f32], pixels: &[[f32; LANES]], least: &mut [f32; LANES]) -> bool {
     let mut sums = [0.0_f32; LANES];
     for (prototype, pixels) in prototype.chunks(STRIDE).zip(pixels.chunks(STRIDE)) {
         for (prototype, lanes) in prototype.iter().zip(pixels) {
@@ -164,12 +185,26 @@ fn closer(prototype: &[f32], pixels: &[[f32; LANES]], least: &mut [f32; LANES]) 
             any |= sum < least;
         }
         if !any {
-            return;
+            return false;
         }
     }
     for (sum, least) in sums.iter().zip(least) {
         *least = least.min(*sum);
     }
+    true
+}
+
+fn neighbours(rows: &[f32], width: usize) -> Vec<Vec<(u16, f32)>> {
+    let of = |row: &[f32]| {
+        let distance = |other: &[f32]| -> f32 {
+            let pairs = row.iter().zip(other);
+            pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+        };
+        let mut all: Vec<(u16, f32)> = (0..).zip(rows.chunks(width).map(distance)).collect();
+        all.sort_by(|a, b| a.1.total_cmp(&b.1));
+        all
+    };
+    rows.chunks(width).map(of).collect()
 }
 
 impl TryFrom<Stored> for Applicability {
@@ -187,13 +222,14 @@ impl TryFrom<Stored> for Applicability {
             values.map(|value| value * value).sum()
         };
         order.sort_by(|a, b| spread(*b).total_cmp(&spread(*a)));
-        let rows = stored
+        let rows: Vec<f32> = stored
             .prototypes
             .chunks(features)
             .flat_map(|row| order.iter().map(|feature| row[*feature]))
             .collect();
         Ok(Self {
             stored,
+            neighbours: neighbours(&rows, order.len()),
             order,
             rows,
         })
@@ -266,13 +302,13 @@ fn check(stored: &Stored) -> Result<(), ApplicabilityError> {
 mod tests {
     use super::*;
 
-    /// Four features, of which the third does not count; 50 prototypes.
+    /// Four features, of which the third does not count; 50 prototypes, some of them copies.
     fn stored() -> Stored {
         let value = |at: usize| (at * 7919 % 1009) as f32 / 100.0 - 5.0;
         Stored {
             centre: vec![10.0, -2.0, 0.0, 0.5],
             scale: vec![0.5, 2.0, 0.0, 1.0],
-            prototypes: (0..200).map(value).collect(),
+            prototypes: (0..160).chain(0..40).map(value).collect(),
             mean_distance: 2.5,
             threshold: 0.4,
         }
