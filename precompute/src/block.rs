@@ -53,7 +53,7 @@ pub(crate) struct Block {
 }
 
 /// Features of a block by name, `[pixel]`.
-type Features = BTreeMap<String, Vec<f32>>;
+pub(crate) type Features = BTreeMap<String, Vec<f32>>;
 
 impl Renderer<'_> {
     /// Makes one block. `coverage` says which of its pixels belong to the area; the rest is nodata.
@@ -69,23 +69,12 @@ impl Renderer<'_> {
         if let Output::Labels(labels) = &self.recipe.output {
             return self.render_labels(labels, window, &block);
         }
-        let mut features = Features::new();
-        let mut counts = vec![0_u16; block.pixels()];
-        let mut complete = block.inside.clone();
-        let mut observed = Vec::with_capacity(self.seasons.len());
-        for season in self.seasons {
-            let seen = self.observe(season, &block)?;
-            let count = self.season_features(season, &seen, &block, &mut features)?;
-            self.reuse(seen);
-            let mut pixels = 0;
-            for (pixel, count) in count.into_iter().enumerate() {
-                counts[pixel] = counts[pixel].saturating_add(count);
-                pixels += usize::from(count > 0 && block.inside[pixel]);
-                complete[pixel] &= count > 0;
-            }
-            observed.push(pixels);
-        }
-
+        let Composed {
+            features,
+            counts,
+            complete,
+            observed,
+        } = self.compose(&block)?;
         let plane = |codes: Vec<u8>| {
             Array2::from_shape_vec((window.height, window.width), codes)
                 .expect("one code for each pixel of the block")
@@ -109,6 +98,30 @@ impl Renderer<'_> {
             evidence: None,
             observed,
         })
+    }
+
+    /// Reads what all seasons show of a block, and makes their features.
+    pub(crate) fn compose(&self, block: &BlockGrid) -> Result<Composed, TaskError> {
+        let mut composed = Composed {
+            features: Features::new(),
+            counts: vec![0; block.pixels()],
+            complete: block.inside.clone(),
+            observed: Vec::with_capacity(self.seasons.len()),
+        };
+        for season in self.seasons {
+            let seen = self.observe(season, block)?;
+            let count = self.season_features(season, &seen, block, &mut composed.features)?;
+            self.reuse(seen);
+            let mut pixels = 0;
+            for (pixel, count) in count.into_iter().enumerate() {
+                let total = &mut composed.counts[pixel];
+                *total = total.saturating_add(count);
+                pixels += usize::from(count > 0 && block.inside[pixel]);
+                composed.complete[pixel] &= count > 0;
+            }
+            composed.observed.push(pixels);
+        }
+        Ok(composed)
     }
 
     /// Adds the features of a season; returns its clear observations, `[pixel]`.
@@ -160,10 +173,7 @@ impl Renderer<'_> {
         complete: &[bool],
     ) -> Result<Codes, TaskError> {
         let pixels = block.pixels();
-        let rasters = match &self.recipe.year_features {
-            Some(_) => read(self.rasters.iter(), block)?,
-            None => BTreeMap::new(),
-        };
+        let rasters = self.year_rasters(block)?;
         let mut codes = Codes {
             map: vec![vec![self.recipe.output.nodata(); pixels]; self.recipe.output.bands()],
             confidence: self
@@ -185,28 +195,53 @@ impl Renderer<'_> {
             Vec::new,
             |made, (number, (map, confidence))| {
                 let range = strip(number, map.first().map_or(0, |plane| plane.len()));
-                let known = |name: &str| {
-                    let whole = rasters.get(name).or_else(|| features.get(name));
-                    whole.map(|plane| &plane[range.clone()])
-                };
-                if let Some(set) = &self.recipe.year_features {
-                    let plane = |name: &str| {
-                        known(name).expect("names were checked when the recipe was read")
-                    };
-                    set.evaluate(range.len(), &plane, made);
-                }
-                let year = self.recipe.year_features.as_ref().map(FeatureSet::names);
-                let feature = |name: &str| -> &[f32] {
-                    let year = year.and_then(|names| names.iter().position(|n| n == name));
-                    match year {
-                        Some(place) => &made[place],
-                        None => &features[name][range.clone()],
-                    }
-                };
-                self.encode(&feature, &complete[range.clone()], map, confidence)
+                let complete = &complete[range.clone()];
+                self.with_features(features, &rasters, range, made, |feature| {
+                    self.encode(feature, complete, map, confidence)
+                })
             },
         )?;
         Ok(codes)
+    }
+
+    /// Layers that the features made once are made of, by name.
+    pub(crate) fn year_rasters(
+        &self,
+        block: &BlockGrid,
+    ) -> Result<BTreeMap<&str, Vec<f32>>, TaskError> {
+        match &self.recipe.year_features {
+            Some(_) => read(self.rasters.iter(), block),
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// Makes the features of a strip that are made once, and hands all of its features over, by name. `made` is memory.
+    pub(crate) fn with_features<T>(
+        &self,
+        features: &Features,
+        rasters: &BTreeMap<&str, Vec<f32>>,
+        range: Range<usize>,
+        made: &mut Vec<Vec<f32>>,
+        work: impl for<'f> FnOnce(&dyn Fn(&str) -> &'f [f32]) -> T,
+    ) -> T {
+        let known = |name: &str| {
+            let whole = rasters.get(name).or_else(|| features.get(name));
+            whole.map(|plane| &plane[range.clone()])
+        };
+        if let Some(set) = &self.recipe.year_features {
+            let plane =
+                |name: &str| known(name).expect("names were checked when the recipe was read");
+            set.evaluate(range.len(), &plane, made);
+        }
+        let made = &*made;
+        let year = self.recipe.year_features.as_ref().map(FeatureSet::names);
+        work(&|name: &str| {
+            let year = year.and_then(|names| names.iter().position(|n| n == name));
+            match year {
+                Some(place) => &made[place],
+                None => &features[name][range.clone()],
+            }
+        })
     }
 
     /// Writes the codes of a strip; what is not complete stays nodata.
@@ -255,6 +290,18 @@ impl Renderer<'_> {
         }
         Ok(())
     }
+}
+
+/// A block's features, and where they are whole.
+pub(crate) struct Composed {
+    /// The seasons' features.
+    pub(crate) features: Features,
+    /// Clear observations of all seasons together, `[pixel]`.
+    counts: Vec<u16>,
+    /// Pixels of the area that were seen in every season.
+    pub(crate) complete: Vec<bool>,
+    /// Pixels with at least one clear observation, season by season.
+    observed: Vec<usize>,
 }
 
 /// The codes that a block's features become.

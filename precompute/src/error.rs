@@ -2,6 +2,7 @@
 
 use crate::ask::table::TableError;
 use crate::ask::zonal::ZonalError;
+use crate::extract::ExtractError;
 use crate::{LabelError, RecipeError};
 
 /// Why a task failed. Nothing was published, whatever the reason.
@@ -218,6 +219,9 @@ pub enum TaskError {
     /// Zones whose statistics cannot be had.
     #[error(transparent)]
     Zonal(#[from] ZonalError),
+    /// Features of samples cannot be made.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
     /// A model server.
     #[error(transparent)]
     Remote(#[from] crate::remote::RemoteError),

@@ -15,6 +15,7 @@
 //! 4. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
 //! 5. [`describe`]: the STAC item, which is the commit point, and the collection above it.
 //!
+//! [`extract`] ends after the features: it makes the tables that models learn from, by the stages that make the maps.
 //! [`ask`] has what may be asked for besides a map, and [`ModelStore`] the models that answer rows.
 
 pub mod ask;
@@ -26,6 +27,7 @@ pub mod diff;
 mod engine;
 mod error;
 mod estimate;
+pub mod extract;
 mod files;
 mod inputs;
 mod labels;
@@ -58,7 +60,7 @@ pub use engine::{Engine, EngineOptions};
 pub use error::TaskError;
 pub use estimate::{Cost, Rates, Work};
 pub use labels::LabelError;
-pub use models::{check_model, publish_models};
+pub use models::{check_model, misfits, publish_models};
 pub use plan::{InputScene, Plan, cache_mb};
 pub use planner::Planner;
 pub use progress::{Progress, Snapshot, Stage};

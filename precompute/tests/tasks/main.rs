@@ -3,6 +3,7 @@
 
 mod composites;
 mod diff;
+mod extract;
 mod frozen;
 mod labels;
 mod large;

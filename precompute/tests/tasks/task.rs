@@ -420,7 +420,7 @@ fn the_areas_slug_is_the_name_of_its_files() {
 }
 
 /// Writes a one-band file anew with every value changed.
-fn rewrite(path: &std::path::Path, change: impl Fn(f32) -> f32) {
+pub(crate) fn rewrite(path: &std::path::Path, change: impl Fn(f32) -> f32) {
     let location = path.display().to_string();
     let mut reader = RasterReader::new();
     let info = reader.info(&location).unwrap();

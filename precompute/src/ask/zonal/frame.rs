@@ -114,7 +114,7 @@ impl Frame {
 }
 
 /// The pixels of a grid that bounds touch.
-fn pixels(grid: &Grid, bounds: &Bounds) -> Window {
+pub(crate) fn pixels(grid: &Grid, bounds: &Bounds) -> Window {
     let span = |from: f64, to: f64, size: usize| {
         let first = from.floor().clamp(0.0, size as f64) as usize;
         let end = to.ceil().clamp(0.0, size as f64) as usize;
@@ -133,7 +133,7 @@ fn pixels(grid: &Grid, bounds: &Bounds) -> Window {
 }
 
 /// The part of a window in a square.
-fn overlap(window: Window, x: usize, y: usize, size: usize) -> Window {
+pub(crate) fn overlap(window: Window, x: usize, y: usize, size: usize) -> Window {
     let (left, top) = (window.x.max(x), window.y.max(y));
     Window {
         x: left,
@@ -144,7 +144,7 @@ fn overlap(window: Window, x: usize, y: usize, size: usize) -> Window {
 }
 
 /// The smallest window that holds both.
-fn joined(a: Window, b: Window) -> Window {
+pub(crate) fn joined(a: Window, b: Window) -> Window {
     let (x, y) = (a.x.min(b.x), a.y.min(b.y));
     Window {
         x,

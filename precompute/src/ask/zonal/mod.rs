@@ -5,7 +5,7 @@
 //! the pixels whose centres it holds, as every map of GeoCrop does. Memory is that of the cells in work.
 
 mod classes;
-mod frame;
+pub(crate) mod frame;
 mod greenness;
 mod published;
 mod report;
