@@ -1,11 +1,24 @@
 //! The command line: one documented struct per command.
 
+mod dataset;
+mod training;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::Budget;
+pub(crate) use dataset::{
+    Dataset, DatasetAdd, DatasetCheck, DatasetExtract, DatasetList, DatasetNamed, Reading,
+};
+
+#[cfg(feature = "train")]
+pub(crate) use training::TrainSplit;
+pub(crate) use training::{
+    Model, ModelCompare, ModelDrift, ModelImport, ModelList, ModelPromote, ModelRegister,
+    ModelRollback, Runs, Train,
+};
 
 /// Crop maps from free satellite imagery, on hardware you own.
 #[derive(Debug, Parser)]
@@ -56,9 +69,38 @@ Exit code 0: the same bytes. 1: something differs, and it says what.")]
     Reproduce(Reproduce),
     /// Train a model from a table of samples, with cross-validation and a model card.
     #[command(after_help = "\
-Example:
-  geocrop train --data samples.txt --out models/cropland-southeast-africa/2")]
+Examples:
+  geocrop train --data samples.txt --out models/cropland-southeast-africa/2
+  geocrop train --data samples.csv --out trained/maize --about maize.toml --search 16 --repeats 5 --register
+
+The best known plan is followed: derived features, two models that vote, calibrated probabilities. --plan plain
+trains one XGBoost model. Samples are split by groups or blocks of land where the table says what belongs together
+or where it lies; otherwise at random, with a second look at runs of rows if these follow the land.
+report.html shows all of it.")]
     Train(Train),
+    /// Models: list, compare, promote, go back.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  geocrop model list
+  geocrop model register trained/maize
+  geocrop model compare maize 2
+  geocrop model promote maize 2 --why 'samples of 2026'
+  geocrop model rollback maize --why 'fallow taken for fields in Mazowe'
+  geocrop model import booster.json --data held-out.csv --about maize.toml --predictions predictions.npy"
+    )]
+    Model(Model),
+    /// Trainings that were kept, and sending them to MLflow.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  geocrop runs list
+  geocrop runs show 3f2a
+  geocrop runs sync          what `mlflow.url` has not got"
+    )]
+    Runs(Runs),
     /// Run a model on a table: float32 [rows, features] as an array, or a CSV with a column for each feature.
     #[command(after_help = "\
 Examples:
@@ -159,6 +201,9 @@ Examples:
 
 Every file is compared with the manifest before anything is written.")]
     Restore(Restore),
+    /// Keep labelled samples in the store: check, add, count them, make features of them.
+    #[command(subcommand)]
+    Dataset(Dataset),
     /// Fetch data sets that are not ours to ship, checked by sha256.
     #[command(subcommand)]
     Data(Data),
@@ -270,25 +315,6 @@ pub(crate) struct Reproduce {
     #[command(flatten)]
     pub(crate) places: Places,
     /// One JSON document on stdout.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Train {
-    /// Table of samples: a class and one column per feature.
-    #[arg(long)]
-    pub(crate) data: PathBuf,
-    /// Folder for model.json and card.json.
-    #[arg(long)]
-    pub(crate) out: PathBuf,
-    /// Seed of the shuffle and of the sampling of rows and columns.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Folds of the cross-validation.
-    #[arg(long, default_value_t = 5)]
-    pub(crate) folds: usize,
-    /// Print the card on stdout.
     #[arg(long)]
     pub(crate) json: bool,
 }

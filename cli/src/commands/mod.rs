@@ -6,13 +6,16 @@ mod buffer;
 mod capacity;
 mod composite;
 mod data;
+mod dataset;
 mod demo;
 mod diff;
 mod doctor;
+mod model;
 mod network;
 mod precompute;
 mod predict;
 mod reproduce;
+mod runs;
 mod site;
 mod train;
 mod user;
@@ -37,7 +40,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Precompute(Precompute::Plan(args)) => precompute::plan(&args, config),
         Command::Precompute(Precompute::Run(args)) => precompute::run(&args, config),
         Command::Reproduce(args) => reproduce::run(&args, config),
-        Command::Train(args) => train::run(&args),
+        Command::Train(args) => train::run(&args, config),
+        Command::Model(command) => model::run(&command, config),
+        Command::Runs(command) => runs::run(&command, &config),
         Command::Predict(args) => predict::run(&args, config),
         Command::Composite(args) => composite::run(&args),
         Command::Diff(args) => diff::run(&args, config),
@@ -54,6 +59,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Plan(PlanCommand::Capacity(args)) => capacity::run(&args, config),
         Command::Backup(args) => backup::backup(&args, config, &file),
         Command::Restore(args) => backup::restore(&args),
+        Command::Dataset(command) => dataset::run(&command, config),
         Command::Data(Data::Pull(args)) => data::pull(&args, &config),
         Command::Data(Data::List) => data::list(&config),
         Command::Doctor(args) => doctor::run(&args, config),

@@ -283,17 +283,17 @@ fn compare_two(args: &ModelCompare, config: Config) -> Result<()> {
 fn promote(args: &ModelPromote, config: Config) -> Result<()> {
     let house = House::new(config, &args.places)?;
     let name: Slug = args.name.parse()?;
-    let model = house.model(&name, &args.version)?;
-    let card = house.card(&name, &args.version)?;
+    let model = house.model(&name, &args.candidate)?;
+    let card = house.card(&name, &args.candidate)?;
     let from = house.production(&name)?;
-    if from.as_ref() == Some(&args.version) {
-        progress::print(&format!("{name}/{} serves already", args.version));
+    if from.as_ref() == Some(&args.candidate) {
+        progress::print(&format!("{name}/{} serves already", args.candidate));
         return Ok(());
     }
     let mut against = Vec::new();
     let mut comparison = None;
     if let Some(champion) = &from {
-        match house.compare(&name, champion, &args.version, args.data.as_deref()) {
+        match house.compare(&name, champion, &args.candidate, args.data.as_deref()) {
             Ok(found) => comparison = Some(found),
             Err(error) => against.push(format!(
                 "it cannot be compared with {champion}, which serves: {error:#}"
@@ -309,7 +309,7 @@ fn promote(args: &ModelPromote, config: Config) -> Result<()> {
     if !against.is_empty() && !args.force {
         bail!(
             "{name}/{} does not serve: {}. --force --why 'words' lets it serve even so, and is kept",
-            args.version,
+            args.candidate,
             against.join("; ")
         );
     }
@@ -332,7 +332,7 @@ fn promote(args: &ModelPromote, config: Config) -> Result<()> {
         &house,
         &name,
         from,
-        &args.version,
+        &args.candidate,
         (&args.by, why, !against.is_empty()),
     )
 }

@@ -100,7 +100,7 @@ mod with_xgboost {
         if let Some(name) = &args.name {
             about.name.clone_from(name);
         }
-        if let Some(version) = &args.version {
+        if let Some(version) = &args.model_version {
             about.version.clone_from(version);
         }
         Ok(TrainOptions {

@@ -4,8 +4,10 @@
 mod ask;
 mod backups;
 mod bad_input;
+mod dataset;
 mod diff;
 mod logs;
+mod models;
 mod network;
 mod planning;
 mod real_scenes;

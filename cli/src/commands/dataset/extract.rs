@@ -1,0 +1,178 @@
+//! `geocrop dataset extract`: features at the samples of a data set.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use geocrop_precompute::extract::{
+    ExtractInputs, Extracted, Missed, Plot, PlotPlace, extract, period_of,
+};
+use geocrop_precompute::{Period, Recipe};
+use geocrop_samples::{BatchKind, Dataset, Sample, SamplesError, Shape, days};
+use geocrop_store::Store;
+use serde_json::json;
+
+use super::super::{places, precompute};
+use super::{samples, slug, write};
+use crate::args::DatasetExtract;
+use crate::config::{Config, Usage};
+use crate::progress::{self, Board};
+
+/// So many samples that were left out are named.
+const MOST_NAMED: usize = 20;
+
+pub(super) fn run(args: &DatasetExtract, mut config: Config) -> Result<()> {
+    places(&mut config, &args.places);
+    config.flag("memory", args.memory);
+    let memory_mb = config.memory_mb()?;
+    geocrop_raster::configure(geocrop_precompute::cache_mb(memory_mb));
+    let recipe = Arc::new(precompute::recipe(&config, &args.recipe)?);
+    let only = args.period.as_ref().map(|text| {
+        text.parse::<Period>()
+            .map_err(|error| Usage(format!("--period {text}: {error}")))
+    });
+    let only = only.transpose()?;
+    let store = Store::open(config.get("store"))?;
+    let dataset = Dataset::load(&store, &slug(&args.name)?)?;
+    let plots = plots(&dataset, &store, &recipe, only)?;
+    let location = args
+        .source
+        .clone()
+        .or_else(|| config.sources().into_iter().next());
+    let missing = "give the imagery with --source, or 'sources' in the configuration";
+    let location = location.ok_or_else(|| Usage(missing.into()))?;
+    let inputs = ExtractInputs {
+        recipe,
+        source: precompute::source(&config, &location)?,
+        plots,
+        memory_mb,
+    };
+    let stop = progress::listen_for_stop()?;
+    let board = Board::new(1, 1.0);
+    let title = format!("extract {} with {}", dataset.name, inputs.recipe.name);
+    let extracted = board.watch(&title, 1.0, &stop, |handle| {
+        let extracted = extract(&inputs, handle)?;
+        let words = format!(
+            "{} rows from {} samples",
+            extracted.rows(),
+            inputs.plots.len()
+        );
+        Ok((extracted, words))
+    });
+    board.finish();
+    let extracted = extracted?;
+    tell(&extracted);
+    let mut record = extracted.record();
+    record["dataset"] = json!({ "name": dataset.name, "version": dataset.version });
+    let record = serde_json::to_string_pretty(&record)? + "\n";
+    // The table last: when it is there, all is.
+    write(&args.out.with_extension("json"), |to| {
+        to.write_all(record.as_bytes())
+    })?;
+    write(&args.out, |to| extracted.write_csv(to))?;
+    if args.json {
+        progress::print(record.trim_end());
+    }
+    Ok(())
+}
+
+/// The samples that are asked for, each with its period.
+fn plots(
+    dataset: &Dataset,
+    store: &Store,
+    recipe: &Recipe,
+    only: Option<Period>,
+) -> Result<Vec<Plot>> {
+    let is_table = |kind: BatchKind| kind == BatchKind::Table;
+    if dataset.batches.values().all(|batch| is_table(batch.kind)) {
+        let dataset = dataset.name.to_string();
+        return Err(SamplesError::NoPlaces { dataset }.into());
+    }
+    for (name, _) in dataset
+        .batches
+        .iter()
+        .filter(|(_, batch)| is_table(batch.kind))
+    {
+        progress::line(&format!(
+            "note: {name} is a table of features and is left out"
+        ));
+    }
+    let mut plots = Vec::new();
+    let mut weighted = 0;
+    for (batch, samples) in samples(dataset, store)? {
+        for (sample, number) in samples.into_iter().zip(1..) {
+            let (first, last) = days(&sample.time);
+            let period = period_of(recipe, first, last).map_err(Usage)?;
+            if only.is_none_or(|only| only == period) {
+                weighted += usize::from(sample.weight.is_some());
+                plots.push(plot(sample, format!("{batch}/{number}"), period));
+            }
+        }
+    }
+    if weighted > 0 {
+        progress::line(&format!(
+            "note: {weighted} samples have weights, which stay in the data set: tables of features have none"
+        ));
+    }
+    match only {
+        Some(only) if plots.is_empty() => Err(Usage(format!(
+            "--period {only}: {} has no samples of that period; 'geocrop dataset stats {}' counts them by year",
+            dataset.name, dataset.name
+        ))
+        .into()),
+        _ => Ok(plots),
+    }
+}
+
+fn plot(sample: Sample, name: String, period: Period) -> Plot {
+    let place = match &sample.shape {
+        Shape::Point(place) => PlotPlace::Point {
+            lon: place.lon(),
+            lat: place.lat(),
+        },
+        Shape::Area(area) => PlotPlace::Area(area.polygons()),
+    };
+    Plot {
+        name,
+        class: sample.class,
+        group: sample.group.map(Into::into),
+        period,
+        place,
+    }
+}
+
+/// What was left out, and why.
+fn tell(extracted: &Extracted) {
+    for (reason, words) in [
+        (Missed::Outside, "outside of the imagery in some season"),
+        (
+            Missed::Unclear,
+            "without a clear observation in some season",
+        ),
+        (Missed::Small, "that hold no pixel's centre"),
+    ] {
+        let count = extracted.count(reason);
+        if count > 0 {
+            let names: Vec<&str> = extracted
+                .missed
+                .iter()
+                .filter(|left_out| left_out.reason == reason)
+                .take(MOST_NAMED)
+                .map(|left_out| left_out.name.as_str())
+                .collect();
+            let more = match count - names.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            progress::line(&format!(
+                "left out: {count} sample(s) {words}: {}{more}",
+                names.join(", ")
+            ));
+        }
+    }
+    if extracted.unclear_pixels > 0 {
+        progress::line(&format!(
+            "left out: {} pixel(s) of polygons without a clear observation in some season",
+            extracted.unclear_pixels
+        ));
+    }
+}
