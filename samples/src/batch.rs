@@ -31,7 +31,7 @@ impl Batch {
         if rows.problems.total() > 0 {
             return Err(SamplesError::Rows {
                 path: rows.path.to_owned(),
-                rows: rows.rows,
+                rows: rows.count,
                 problems: Box::new(rows.problems),
             });
         }
@@ -42,7 +42,7 @@ impl Batch {
             });
         }
         let mut checks = Checks {
-            rows: rows.rows,
+            rows: rows.count,
             outside: rows.outside,
             ..Checks::default()
         };

@@ -1,6 +1,6 @@
 //! Labelled samples: read from what people have, checked, and kept in the store by version.
 //!
-//! - [`read`]: a [`Batch`] out of CSV, GeoJSON or GeoPackage, or a ready-made [`FeatureTable`]; whatever is wrong is named
+//! - [`read`]: a [`Batch`] out of CSV, GeoJSON or `GeoPackage`, or a ready-made [`FeatureTable`]; whatever is wrong is named
 //!   by row and column ([`Problems`]), whatever is odd is told ([`Checks`]).
 //! - [`add`] puts batches into a [`Dataset`] of a store; the version of each is the hash of its samples, so that the same
 //!   samples are the same batch in any format and order.
@@ -30,7 +30,7 @@ pub use dataset::{
 pub use error::SamplesError;
 pub use problems::{MOST_NAMED, Problem, Problems, RowUnit};
 pub use read::{Input, read};
-pub use rows::{Expected, MOST_CORNERS, MOST_SAMPLES, ReadOptions};
+pub use rows::{Expected, MOST_CORNERS, MOST_SAMPLES, MOST_TEXT, ReadOptions};
 pub use sample::{Sample, days};
 pub use shape::{Area, Place, Shape};
 pub use table::FeatureTable;

@@ -1,4 +1,4 @@
-//! Files of samples: CSV line by line, GeoJSON and GeoPackage feature by feature.
+//! Files of samples: CSV line by line, GeoJSON and `GeoPackage` feature by feature.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek as _};
@@ -23,7 +23,7 @@ pub enum Input {
     Table(FeatureTable),
 }
 
-/// Reads a file of samples: CSV, GeoJSON (`*.geojson`, `*.json`) or GeoPackage (`*.gpkg`) with a class and a date, or a
+/// Reads a file of samples: CSV, GeoJSON (`*.geojson`, `*.json`) or `GeoPackage` (`*.gpkg`) with a class and a date, or a
 /// ready-made table of features (a header with `Class` and features, separated by blanks or commas).
 ///
 /// Memory is that of the samples, [`MOST_SAMPLES`](crate::MOST_SAMPLES) of them, however long the file is. `progress` is
@@ -140,7 +140,7 @@ fn read_csv(
         });
         let values: Vec<Option<&str>> = fields.iter().map(|f| Some(f.as_str())).collect();
         rows.take(line, &values, shape)?;
-        if rows.rows.is_multiple_of(TOLD_EVERY) {
+        if rows.count.is_multiple_of(TOLD_EVERY) {
             progress(done as f64 / bytes as f64);
         }
     }

@@ -12,10 +12,13 @@ use crate::problems::{Problem, Problems, RowUnit};
 use crate::sample::{self, Sample};
 use crate::{Place, SamplesError, Shape};
 
-/// The most samples of a batch: some 150 MB while it is sorted.
+/// The most samples of a batch: some 300 MB while it is sorted.
 pub const MOST_SAMPLES: usize = 1_000_000;
 /// The most corners of a batch's polygons, all together.
 pub const MOST_CORNERS: usize = 5_000_000;
+
+/// The most bytes of a batch's notes and groups, all together.
+pub const MOST_TEXT: usize = 100_000_000;
 
 /// How a file is read.
 #[derive(Debug, Clone, Default)]
@@ -56,10 +59,13 @@ pub(crate) struct Rows<'a> {
     /// With the row of each.
     pub(crate) samples: Vec<(Sample, u64)>,
     pub(crate) problems: Problems,
-    pub(crate) rows: u64,
+    /// Rows that were read.
+    pub(crate) count: u64,
     /// Samples outside of what is expected.
     pub(crate) outside: u64,
     corners: usize,
+    /// Bytes of notes and groups.
+    text: usize,
     unit: RowUnit,
 }
 
@@ -76,9 +82,10 @@ impl<'a> Rows<'a> {
             columns,
             samples: Vec::new(),
             problems: Problems::new(unit),
-            rows: 0,
+            count: 0,
             outside: 0,
             corners: 0,
+            text: 0,
             unit,
         }
     }
@@ -104,13 +111,15 @@ impl<'a> Rows<'a> {
         fields: &[Option<&str>],
         shape: Result<VectorShape, Problem>,
     ) -> Result<(), SamplesError> {
-        self.rows += 1;
+        self.count += 1;
         let attributes = self.attributes(row, fields);
         let shapes = shape.and_then(|shape| self.shapes(row, shape));
         match (attributes, shapes) {
             (Ok(attributes), Ok(shapes)) => {
                 for shape in shapes {
                     self.corners += shape.corners();
+                    let texts = [&attributes.group, &attributes.note];
+                    self.text += texts.into_iter().flatten().map(|t| t.len()).sum::<usize>();
                     let sample = Sample {
                         shape,
                         ..attributes.clone()
@@ -138,11 +147,14 @@ impl<'a> Rows<'a> {
         if self.corners > MOST_CORNERS {
             return too_many("corners of polygons", MOST_CORNERS);
         }
+        if self.text > MOST_TEXT {
+            return too_many("bytes of notes and groups", MOST_TEXT);
+        }
         Ok(())
     }
 
     pub(crate) fn refuse(&mut self, row: u64, column: &str, found: &str, reason: &str) {
-        self.rows += 1;
+        self.count += 1;
         self.problems.add(problem(row, column, found, reason));
     }
 

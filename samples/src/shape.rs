@@ -83,7 +83,7 @@ impl Shape {
             .iter()
             .map(|polygon| {
                 let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
-                rings.map(|ring| rounded(ring)).collect()
+                rings.map(rounded).collect()
             })
             .collect();
         let text = json!({ "type": "MultiPolygon", "coordinates": rounded }).to_string();

@@ -1,4 +1,4 @@
-//! Vector files that people bring: the features of a GeoJSON or GeoPackage file, in longitude and latitude.
+//! Vector files that people bring: the features of a GeoJSON or `GeoPackage` file, in longitude and latitude.
 //!
 //! GDAL reads them, with these two drivers and no other: some of its formats name further files or addresses, which a
 //! file from a stranger must not choose. Attributes become text, whatever type a format gave them, so that the same
@@ -56,7 +56,7 @@ impl VectorFile {
     /// Opens a file of the local file system.
     ///
     /// # Errors
-    /// [`RasterError::Vector`] for a file that is neither GeoJSON nor a GeoPackage, or with no layer or several.
+    /// [`RasterError::Vector`] for a file that is neither GeoJSON nor a `GeoPackage`, or with no layer or several.
     pub fn open(path: &Path) -> Result<Self> {
         setup::ready();
         let refused = |reason: String| RasterError::Vector {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{Datelike as _, NaiveDate};
 use geo::MultiPolygon;
 use geocrop_raster::Crs;
-use geocrop_source::Source;
+use geocrop_source::{Query, Source};
 
 pub use result::{Extracted, LeftOut, Missed};
 
@@ -181,15 +181,25 @@ impl Extraction<'_> {
     fn part(&self, part: &Part, result: &mut Extracted) -> Result<(), TaskError> {
         let (recipe, source) = (&*self.inputs.recipe, &*self.inputs.source);
         let bbox = part.grid.lonlat_bounds()?;
-        let inputs = Inputs::find(recipe, source, bbox, part.period, self.progress, |query| {
-            Ok(source.scenes(query)?)
-        })?;
-        if inputs.seasons.iter().any(|season| season.scenes.is_empty()) {
-            for wanted in &part.plots {
-                result.miss(wanted.plot, Missed::Outside);
+        // Where a season has no scene, nothing else is looked for: rain of those years may be missing as well.
+        let search = |query: &Query| match source.scenes(query)? {
+            none if none.is_empty() => Err(TaskError::NoScenes {
+                area: "the samples".to_owned(),
+                start: query.start.date_naive().to_string(),
+                end: query.end.date_naive().to_string(),
+                source_name: source.description().title.clone(),
+            }),
+            scenes => Ok(scenes),
+        };
+        let inputs = match Inputs::find(recipe, source, bbox, part.period, self.progress, search) {
+            Err(TaskError::NoScenes { .. }) => {
+                for wanted in &part.plots {
+                    result.miss(wanted.plot, Missed::Outside);
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
+            found => found?,
+        };
         let seasons = inputs
             .seasons
             .iter()

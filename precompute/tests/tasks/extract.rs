@@ -70,7 +70,7 @@ fn inputs(task: &Task, plots: Vec<Plot>) -> ExtractInputs {
 fn classified(found: &Extracted) -> Vec<(u8, u8)> {
     let folder = project().join("models").join(RECIPE);
     let version = std::fs::read_to_string(folder.join("production")).unwrap();
-    let model = Ensemble::load(&folder.join(version.trim()).join("model.json")).unwrap();
+    let model = Ensemble::load(folder.join(version.trim()).join("model.json")).unwrap();
     let places: Vec<usize> = model
         .feature_names()
         .iter()

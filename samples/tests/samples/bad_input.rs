@@ -1,5 +1,7 @@
 //! What is wrong is said with row and column.
 
+use std::fmt::Write as _;
+
 use geocrop_samples::{Expected, MOST_SAMPLES, ReadOptions, SamplesError};
 
 use crate::support::{legend, read_with, refusal};
@@ -26,7 +28,7 @@ const MISTAKES: [(&str, &str, &str); 14] = [
 fn every_mistake_of_a_file_is_named_at_once_with_line_and_column() {
     let mut text = "lon,lat,class,year\n31,-17,1,2021\n".to_owned();
     for (row, ..) in MISTAKES {
-        text += &format!("{row}\n");
+        text.extend([row, "\n"]);
     }
     let said = refusal("points.csv", text);
     assert!(said.contains("14 mistake(s) in 15 row(s)"), "{said}");
@@ -167,10 +169,18 @@ fn a_batch_without_end_is_refused_before_it_fills_the_memory() {
     let mut text = "lon,lat,class,year\n".to_owned();
     for row in 0..=MOST_SAMPLES {
         let (lon, lat) = (row % 1000, row / 1000);
-        text += &format!("31.{lon:03},-17.{lat:04},1,2021\n");
+        writeln!(text, "31.{lon:03},-17.{lat:04},1,2021").unwrap();
     }
     text += "this is never read\n";
     let error = read_with("huge.csv", text, &ReadOptions::default()).unwrap_err();
     assert!(matches!(error, SamplesError::TooMany { .. }), "{error}");
     assert!(error.to_string().contains("split the file"), "{error}");
+
+    let page = "so much was noted here ".repeat(4_000);
+    let mut text = "lon,lat,class,year,note\n".to_owned();
+    for row in 0..1_200 {
+        writeln!(text, "31.{row:04},-17,1,2021,{page}").unwrap();
+    }
+    let error = read_with("diary.csv", text, &ReadOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("bytes of notes"), "{error}");
 }

@@ -70,12 +70,19 @@ pub(crate) fn refusal(name: &str, content: impl AsRef<[u8]>) -> String {
     read_with(name, content, &options).unwrap_err().to_string()
 }
 
-/// A GeoPackage of points: class, date, group, weight, note, and x and y in a coordinate reference system.
-pub(crate) fn geopackage(
-    path: &Path,
-    epsg: u32,
-    rows: &[(i32, &str, Option<&str>, Option<f64>, Option<&str>, f64, f64)],
-) {
+/// Class, date, group, weight, note, x and y.
+pub(crate) type Row<'r> = (
+    i32,
+    &'r str,
+    Option<&'r str>,
+    Option<f64>,
+    Option<&'r str>,
+    f64,
+    f64,
+);
+
+/// Writes a `GeoPackage` of points in a coordinate reference system.
+pub(crate) fn geopackage(path: &Path, epsg: u32, rows: &[Row<'_>]) {
     let driver = DriverManager::get_driver_by_name("GPKG").unwrap();
     let mut dataset = driver.create_vector_only(path).unwrap();
     let reference = SpatialRef::from_epsg(epsg).unwrap();
