@@ -20,7 +20,7 @@ year); a CSV has columns lon and lat besides. `group` says what belongs together
 sample counts, and `note` is a note. A text that begins with `Class` and names of features is a
 ready-made table, which is kept as it is. What is registered lies in the store under datasets/, where
 whoever reads the maps can read it too. The same samples again, in any format and order, change nothing.")]
-    Add(DatasetAdd),
+    Add(Box<DatasetAdd>),
     /// Check a file without adding it, or all of a data set again, its batches together.
     #[command(after_help = "\
 Examples:
@@ -28,7 +28,7 @@ Examples:
   geocrop dataset check cropland
 
 Exit code 0: nothing is wrong (there may be remarks). 1: something is, and it says where.")]
-    Check(DatasetCheck),
+    Check(Box<DatasetCheck>),
     /// Count a data set's samples by class, year and batch.
     #[command(after_help = "\
 Example:
@@ -81,7 +81,7 @@ pub(crate) struct Reading {
     /// Column of the latitude or northing [default: lat, latitude or y].
     #[arg(long, value_name = "NAME")]
     pub(crate) lat_column: Option<String>,
-    /// Column of what belongs together [default: group or group_id].
+    /// Column of what belongs together [default: `group` or `group_id`].
     #[arg(long, value_name = "NAME")]
     pub(crate) group_column: Option<String>,
     /// Column of the weight [default: weight].

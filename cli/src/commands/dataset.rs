@@ -235,7 +235,7 @@ fn stats(args: &DatasetNamed, mut config: Config) -> Result<()> {
                 .into_iter()
                 .map(|(name, count)| vec![name, count.to_string(), share(count)])
                 .collect();
-            text += &format!("\n{}\n", table(&[title, "samples", "share"], &rows));
+            text.extend(["\n", &table(&[title, "samples", "share"], &rows), "\n"]);
         }
     }
     let rows: Vec<_> = dataset
@@ -254,7 +254,8 @@ fn stats(args: &DatasetNamed, mut config: Config) -> Result<()> {
             ]
         })
         .collect();
-    text += &format!("\n{}", table(&["batch", "samples", "of", "version"], &rows));
+    let batches = table(&["batch", "samples", "of", "version"], &rows);
+    text.extend(["\n", &batches]);
     progress::print(&text);
     Ok(())
 }
