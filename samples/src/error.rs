@@ -63,6 +63,18 @@ pub enum SamplesError {
         /// Semicolons or tabs.
         separator: &'static str,
     },
+    /// A file that says it itself.
+    #[error(
+        "{} says itself which coordinate reference system it has, and --crs is for CSV: leave it out, or write the right \
+         one into the file, for example with `ogr2ogr -a_srs {crs} out.gpkg in.geojson`",
+        path.display()
+    )]
+    OwnCrs {
+        /// The file.
+        path: PathBuf,
+        /// The one that was given.
+        crs: geocrop_raster::Crs,
+    },
     /// A column is missing.
     #[error(
         "{} has no column for {what} (expected {expected}; found {found}): name it with --{what}-column{}",

@@ -86,7 +86,7 @@ impl fmt::Display for Problems {
                 reason,
             } = problem;
             // A field may hold a whole page.
-            let short: String = found.chars().take(60).collect();
+            let short: String = found.chars().take(160).collect();
             write!(
                 f,
                 "\n  {} {row}, column {column}: {short:?}: {reason}",

@@ -175,6 +175,12 @@ fn read_features(
     options: &ReadOptions<'_>,
     progress: &dyn Fn(f64),
 ) -> Result<Batch, SamplesError> {
+    if let Some(crs) = options.crs {
+        return Err(SamplesError::OwnCrs {
+            path: path.to_owned(),
+            crs,
+        });
+    }
     // An empty or missing file deserves plainer words than GDAL's.
     header(path)?;
     let file = VectorFile::open(path)?;

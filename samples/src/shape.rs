@@ -73,11 +73,15 @@ impl Area {
 }
 
 impl Shape {
-    /// An area, valid by the rules of [`Aoi`].
+    /// An area, valid by the rules of [`Aoi`]. One that is not wider than a centimetre, as people draw with a double click
+    /// in the wrong tool, is a point.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn area(polygons: &MultiPolygon<f64>) -> Result<Self, AoiError> {
+        if let Some(point) = speck(polygons) {
+            return Ok(Self::Point(point));
+        }
         let rounded: Vec<Vec<Vec<[f64; 2]>>> = polygons
             .0
             .iter()
@@ -157,6 +161,25 @@ fn coord(place: Place) -> Coord<f64> {
     Coord { x, y }
 }
 
+/// Where all corners are neighbours at most.
+fn speck(polygons: &MultiPolygon<f64>) -> Option<Place> {
+    let corners = polygons.0.iter().flat_map(|p| &p.exterior().0);
+    let mut places = corners.map(|c| Place::new(c.x, c.y));
+    let first = places.next()?;
+    let (mut least, mut most) = (first, first);
+    for place in places {
+        least = Place {
+            lon: least.lon.min(place.lon),
+            lat: least.lat.min(place.lat),
+        };
+        most = Place {
+            lon: most.lon.max(place.lon),
+            lat: most.lat.max(place.lat),
+        };
+    }
+    (most.lon - least.lon <= 1 && most.lat - least.lat <= 1).then_some(least)
+}
+
 fn rounded(ring: &LineString<f64>) -> Vec<[f64; 2]> {
     let corner = |c: &Coord<f64>| Place::new(c.x, c.y).degrees();
     ring.0.iter().map(corner).collect()
@@ -204,6 +227,17 @@ mod tests {
             panic!("{one:?}")
         };
         assert_eq!(Shape::area(&area.polygons()).unwrap(), one);
+    }
+
+    #[test]
+    fn an_area_of_millimetres_is_a_point() {
+        let [a, b, c] = [
+            (31.0, -17.0),
+            (31.000_000_06, -17.0),
+            (31.0, -16.999_999_94),
+        ];
+        let speck = Shape::area(&triangle([a, b, c, a])).unwrap();
+        assert_eq!(speck, Shape::Point(Place::new(31.0, -17.0)));
     }
 
     #[test]

@@ -116,6 +116,12 @@ fn a_file_without_samples_or_of_another_kind_says_what_is_expected() {
         let said = refusal(name, content);
         assert!(said.contains(expected), "{content:?}: {said}");
     }
+    let options = ReadOptions {
+        crs: Some("EPSG:32736".parse().unwrap()),
+        ..ReadOptions::default()
+    };
+    let error = read_with("a.geojson", "{}", &options).unwrap_err();
+    assert!(matches!(error, SamplesError::OwnCrs { .. }), "{error}");
     let missing = std::path::Path::new("no-such-file.csv");
     let error = geocrop_samples::read(missing, &ReadOptions::default(), &|_| {});
     assert!(error.unwrap_err().to_string().contains("no-such-file.csv"));

@@ -144,6 +144,10 @@ fn real_reference_points_are_taken_with_the_year_that_they_lack() {
     assert_eq!(points.checks.rows, 4302);
     let kept = points.samples.len() as u64;
     assert_eq!(kept + points.checks.duplicates.count, 4302);
+    let Input::Samples(polygons) = read("southern_reference_polygons.geojson") else {
+        panic!("not samples")
+    };
+    assert_eq!(polygons.checks.rows, 4466);
     let Input::Table(table) = read("south_eastern_training.txt") else {
         panic!("not a table")
     };
