@@ -159,7 +159,7 @@ fn the_image_has_what_the_manifests_and_its_own_settings_name() {
     assert!(count > 8, "{count}");
 }
 
-/// Asks the module that knows CycloneDX's schema.
+/// Asks the module that knows `CycloneDX`'s schema.
 const VALIDATE: &str = "
 import sys
 from cyclonedx.schema import SchemaVersion
@@ -216,7 +216,7 @@ fn the_list_of_parts_is_cyclonedx_and_names_what_is_linked_in() {
     let parts: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let names: Vec<_> = list(&parts, "/components")
         .iter()
-        .map(|part| text(part, "/purl").to_owned())
+        .map(|part| text(part, "/purl").clone())
         .collect();
     let has = |start: &str| names.iter().any(|name| name.starts_with(start));
     for part in [

@@ -1,12 +1,7 @@
 //! `geocrop train`: a model, its card and its report from a table of samples.
 
-use anyhow::Result;
-
-use crate::args::Train;
-use crate::config::Config;
-
 #[cfg(not(feature = "train"))]
-pub(crate) fn run(_: &Train, _: Config) -> Result<()> {
+pub(crate) fn run(_: &crate::args::Train, _: crate::config::Config) -> anyhow::Result<()> {
     anyhow::bail!(
         "this geocrop was built without training: run './dev train' in a checkout, which installs XGBoost's library and builds with it"
     )
@@ -65,19 +60,18 @@ mod with_xgboost {
     }
 
     fn options(args: &Train, source: &Source) -> Result<TrainOptions> {
-        let plan = match Plan::known(&args.plan) {
-            Some(plan) => plan,
-            None => {
-                let text = std::fs::read_to_string(&args.plan).with_context(|| {
-                    let known: Vec<&str> = Plan::known_names().collect();
-                    format!(
-                        "{} is neither a file nor one of the plans {}",
-                        args.plan,
-                        known.join(", ")
-                    )
-                })?;
-                Plan::from_toml(&text).with_context(|| args.plan.clone())?
-            }
+        let plan = if let Some(plan) = Plan::known(&args.plan) {
+            plan
+        } else {
+            let text = std::fs::read_to_string(&args.plan).with_context(|| {
+                let known: Vec<&str> = Plan::known_names().collect();
+                format!(
+                    "{} is neither a file nor one of the plans {}",
+                    args.plan,
+                    known.join(", ")
+                )
+            })?;
+            Plan::from_toml(&text).with_context(|| args.plan.clone())?
         };
         let split = match (args.split, args.block_km) {
             (None, _) => SplitBy::Best,
@@ -154,14 +148,14 @@ mod with_xgboost {
         run.param("seed", options.seed)?;
         run.param("folds", options.folds)?;
         run.param("search", options.search)?;
-        run.param(
-            "calibration",
-            serde_json::to_string(&card.training.calibration)?.trim_matches('"'),
-        )?;
         run.param("rows", card.data.rows)?;
         run.param("data_sha256", &card.data.sha256)?;
-        for (place, member) in card.training.members.iter().enumerate() {
-            run.param(&format!("member_{place}"), serde_json::to_string(member)?)?;
+        if let Some(training) = &card.training {
+            let calibration = serde_json::to_string(&training.calibration)?;
+            run.param("calibration", calibration.trim_matches('"'))?;
+            for (place, member) in training.members.iter().enumerate() {
+                run.param(&format!("member_{place}"), serde_json::to_string(member)?)?;
+            }
         }
         let scores = &card.cross_validation;
         for (step, repeat) in scores.repeats.iter().enumerate() {

@@ -13,4 +13,6 @@ mod planning;
 mod real_scenes;
 mod site;
 mod support;
+#[cfg(feature = "train")]
+mod training;
 mod usage;
