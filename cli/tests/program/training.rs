@@ -14,7 +14,7 @@ fn table(path: &Path) {
     for row in 0..240_u32 {
         let class = row % 2;
         let noise = f64::from(row * 7919 % 101) / 101.0;
-        let greenness = f64::from(class) * 0.4 + 0.6 * noise;
+        let greenness = f64::from(class) * 0.8 + 0.9 * noise;
         let _ = writeln!(
             text,
             "{class},field-{},{greenness},{}",
