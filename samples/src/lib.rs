@@ -8,6 +8,7 @@
 //! What becomes of samples, features from imagery and models from features, is the business of `geocrop-precompute` and
 //! `geocrop-training`.
 
+mod add;
 mod batch;
 mod checks;
 mod columns;
@@ -20,13 +21,11 @@ mod sample;
 mod shape;
 mod table;
 
+pub use add::{AddOptions, Added, NewBatch, add};
 pub use batch::{Batch, check_together};
 pub use checks::{Checks, Pairs};
 pub use columns::ColumnNames;
-pub use dataset::{
-    AddOptions, Added, BatchDocument, BatchEntry, BatchKind, Dataset, NewBatch, Provenance,
-    SourceFile, add, short,
-};
+pub use dataset::{BatchDocument, BatchEntry, BatchKind, Dataset, Provenance, SourceFile, short};
 pub use error::SamplesError;
 pub use problems::{MOST_NAMED, Problem, Problems, RowUnit};
 pub use read::{Input, read};

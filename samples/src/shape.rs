@@ -222,7 +222,11 @@ mod tests {
         ));
         assert_eq!(one, turned);
         assert_eq!(one, rounded.unwrap());
-        assert_eq!(one.bounds(), [31.0, -17.0, 31.1, -16.9]);
+        let degrees = one.bounds().map(|side| (side * UNIT).round() as i32);
+        assert_eq!(
+            degrees,
+            [310_000_000, -170_000_000, 311_000_000, -169_000_000]
+        );
         let Shape::Area(area) = &one else {
             panic!("{one:?}")
         };
