@@ -219,7 +219,11 @@ pub fn misfits<'r>(
             .map(String::as_str)
             .collect();
         if !missing.is_empty() {
-            misfits.push(format!("the recipe {} makes no {}", recipe.name, missing.join(", ")));
+            misfits.push(format!(
+                "the recipe {} makes no {}",
+                recipe.name,
+                missing.join(", ")
+            ));
         }
         if model.class_count() != classes.values.len() {
             misfits.push(format!(

@@ -16,6 +16,8 @@ enum Role {
     Group,
     Lon,
     Lat,
+    /// When a sample is from: for people.
+    When,
     Feature,
 }
 
@@ -26,6 +28,7 @@ impl Role {
             "group" => Self::Group,
             "lon" => Self::Lon,
             "lat" => Self::Lat,
+            "period" | "date" => Self::When,
             _ => Self::Feature,
         }
     }
@@ -62,8 +65,8 @@ pub struct Source {
 impl Table {
     /// Reads the text format of Digital Earth Africa (a header `# Class a b c`, then values
     /// separated by blanks) or CSV with a column `Class`. An empty field of a CSV and `nan` are
-    /// missing values. The columns `group`, `lon` and `lat` say what belongs together and where it
-    /// lies; they are no features.
+    /// missing values. The columns `group`, `lon`, `lat`, `period` and `date` say what belongs
+    /// together, where it lies and when it was; they are no features.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, TrainingError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| TrainingError::Read {
@@ -294,6 +297,7 @@ impl Rows {
             Role::Lat => self
                 .lat
                 .push(degrees(field, 90.0).ok_or("degrees from -90 to 90")?),
+            Role::When => {}
             Role::Feature => self
                 .values
                 .push(value(field).ok_or("a finite number, or nan where it is missing")?),

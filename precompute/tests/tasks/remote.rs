@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 use geocrop_model::instances::{Limits, Takes, answer, parse};
 use geocrop_precompute::{Outcome, Progress, Recipe, Task, TaskError};
 use serde_json::json;
@@ -81,12 +81,12 @@ fn serve(stream: TcpStream, reply: &dyn Fn(&Asked) -> Reply) -> std::io::Result<
     stream.write_all(&body)
 }
 
-fn trees() -> TreeEnsemble {
-    TreeEnsemble::load(project().join("models").join(NAME).join("1/model.json")).unwrap()
+fn trees() -> Ensemble {
+    Ensemble::load(project().join("models").join(NAME).join("2/model.json")).unwrap()
 }
 
 /// What the project's own model predicts, for rows in some order of its features.
-fn predictions(model: &TreeEnsemble, body: &[u8]) -> Vec<u8> {
+fn predictions(model: &Ensemble, body: &[u8]) -> Vec<u8> {
     let takes = Takes::Row(model.feature_names().to_vec());
     let asked = parse(body, &takes, Limits { cells: 100_000 }).unwrap();
     let mut out = vec![0.0; asked.examples.count];

@@ -1,6 +1,6 @@
 //! Models outside of maps, and tables that they predict.
 
-use geocrop_model::TreeEnsemble;
+use geocrop_model::Ensemble;
 use geocrop_precompute::ask::table::{TableForm, TableOptions, run};
 use geocrop_precompute::{LoadedModel, ModelStore, Progress, TaskError, publish_models};
 use serde_json::Value;
@@ -17,8 +17,8 @@ fn cropland() -> LoadedModel {
     models(&Bench::new()).load(NAME, "production").unwrap()
 }
 
-fn ensemble() -> TreeEnsemble {
-    TreeEnsemble::load(project().join("models").join(NAME).join("1/model.json")).unwrap()
+fn ensemble() -> Ensemble {
+    Ensemble::load(project().join("models").join(NAME).join("2/model.json")).unwrap()
 }
 
 /// Rows with something missing here and there.
@@ -86,7 +86,7 @@ fn models_of_the_store_and_of_the_folder_are_known_and_production_is_the_store_s
     let again = bench.file(&format!("models/{NAME}/7/model.json"));
     std::fs::create_dir_all(again.parent().unwrap()).unwrap();
     std::fs::copy(
-        project().join("models").join(NAME).join("1/model.json"),
+        project().join("models").join(NAME).join("2/model.json"),
         again,
     )
     .unwrap();
