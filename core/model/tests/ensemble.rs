@@ -263,7 +263,7 @@ fn a_file_that_contradicts_itself_is_refused_with_what_is_wrong() {
         (
             &|file: &mut Value| {
                 file["members"][0]["model"]["learner"]["objective"]["name"] =
-                    json!("reg:squarederror")
+                    json!("reg:squarederror");
             },
             "its objective is reg:squarederror",
         ),

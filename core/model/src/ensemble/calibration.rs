@@ -235,7 +235,7 @@ mod tests {
             curves: vec![curve(&[0.5], &[0.0]); 2],
         };
         nothing.apply(&mut row);
-        assert_eq!(row, [0.5, 0.5]);
+        assert!(row.iter().all(|p| (p - 0.5).abs() < 1e-6), "{row:?}");
     }
 
     #[test]
