@@ -20,7 +20,7 @@ fn repository() -> PathBuf {
 }
 
 fn committed() -> (Vec<u8>, Card) {
-    let folder = repository().join("models/cropland-southeast-africa/1");
+    let folder = repository().join("models/cropland-southeast-africa/2");
     let model = std::fs::read(folder.join("model.json")).unwrap();
     let card = std::fs::read(folder.join("card.json")).unwrap();
     (model, serde_json::from_slice(&card).unwrap())
