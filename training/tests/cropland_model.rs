@@ -124,11 +124,6 @@ fn training_again_makes_the_same_model() {
         "the program's own plan made it"
     );
     assert_eq!(options.seed, training.seed);
-    // Only the calibration depends on the folds; two cost less than five.
-    let options = TrainOptions {
-        folds: 2,
-        ..options
-    };
     let again = train(&table, &options, &|_, _| ()).unwrap();
 
     // Another version of XGBoost may choose other splits; the map must stay the same map.
