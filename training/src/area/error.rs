@@ -26,6 +26,14 @@ pub enum AreaError {
         "the sampling design cannot be read: {0}; use the file that was written with the sheet"
     )]
     Json(#[from] serde_json::Error),
+    /// A file that is no table.
+    #[error("{file}: {source}; save it again as CSV in UTF-8")]
+    Csv {
+        /// The file's name.
+        file: &'static str,
+        /// What is wrong with it.
+        source: geocrop_model::csv::CsvError,
+    },
     /// A number of the design or of a proposal that makes no sense.
     #[error("{what} is {found}, expected {expected}")]
     Value {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::csv::parse;
+use geocrop_model::csv::Records;
+
 use super::{AreaError, Design, Sheet};
 
 const SHEET: &str = "label sheet";
@@ -35,7 +36,7 @@ pub struct Unit {
 /// When a column is missing, a class unknown, or the points are not those that were drawn.
 pub fn read_labels(sheet: &str, key: &str, design: &Design) -> Result<Labelled, AreaError> {
     let places = read_key(key, design)?;
-    let rows = parse(sheet);
+    let rows = records(sheet, SHEET)?;
     let [id, reference] = columns(&rows, SHEET, Sheet::COLUMNS, ["id", "reference"])?;
     let mut labelled = Labelled {
         units: Vec::new(),
@@ -79,7 +80,7 @@ pub fn read_labels(sheet: &str, key: &str, design: &Design) -> Result<Labelled, 
 
 /// Stratum and map class of each id.
 fn read_key(key: &str, design: &Design) -> Result<BTreeMap<String, (usize, usize)>, AreaError> {
-    let rows = parse(key);
+    let rows = records(key, KEY)?;
     let names = ["id", "stratum", "map_class"];
     let [id, stratum, map] = columns(&rows, KEY, Sheet::KEY_COLUMNS, names)?;
     let strata: Vec<&str> = design.strata.iter().map(|s| s.name.as_str()).collect();
@@ -165,6 +166,21 @@ fn all_there(file: &'static str, counts: &[u32], design: &Design) -> Result<(), 
     }
 }
 
+/// The rows of a table, the header first; spreadsheets leave rows of nothing but commas.
+fn records(text: &str, file: &'static str) -> Result<Vec<Vec<String>>, AreaError> {
+    let mut input = Records::new(text.as_bytes());
+    let mut rows = Vec::new();
+    while let Some((_, fields)) = input
+        .next()
+        .map_err(|source| AreaError::Csv { file, source })?
+    {
+        if fields.iter().any(|field| !field.trim().is_empty()) {
+            rows.push(fields);
+        }
+    }
+    Ok(rows)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Candidate, Plan, draw};
@@ -232,7 +248,7 @@ mod tests {
         assert_eq!(labelled.unlabelled, 1);
         let references: Vec<usize> = labelled.units.iter().map(|unit| unit.reference).collect();
         assert_eq!(references, [1, 1, 0, 1]);
-        let key = parse(&sheet.key);
+        let key = records(&sheet.key, KEY).unwrap();
         let stratum = usize::from(key[1][1] == "hills");
         assert_eq!(labelled.units[0].stratum, stratum);
     }

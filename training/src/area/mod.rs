@@ -15,7 +15,6 @@
 //! the sample and are refused: no estimator can make up for it.
 
 mod allocation;
-mod csv;
 mod design;
 mod error;
 mod estimate;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use geocrop_model::csv::quoted;
 use serde_json::json;
 
-use super::csv::field;
 use super::{AreaError, Design, Point};
 
 /// The files of a sample. Whoever knows what the map says is biased towards it, so that strata and
@@ -34,8 +34,8 @@ impl Sheet {
         let mut features = Vec::with_capacity(points.len());
         for Point { id, candidate } in points {
             let (lon, lat) = (candidate.lon, candidate.lat);
-            let stratum = field(&design.strata[candidate.stratum].name);
-            let class = field(&design.classes[candidate.class].name);
+            let stratum = quoted(&design.strata[candidate.stratum].name);
+            let class = quoted(&design.classes[candidate.class].name);
             // Seven places are a centimetre. Writing to a string cannot fail.
             let _ = writeln!(csv, "{id},{lon:.7},{lat:.7},,,");
             let _ = writeln!(key, "{id},{stratum},{class},{}", candidate.pixel);

@@ -20,7 +20,7 @@ pub use error::EnsembleError;
 pub use file::{Derived, EnsembleFile, MemberFile};
 
 use crate::features::FeatureSet;
-use crate::trees::{ModelError, Objective, TreeEnsemble};
+use crate::trees::{ModelError, Objective, Shape, TreeEnsemble};
 
 /// Rows that are turned, derived from and voted on at a time: their planes stay in a core's cache.
 const BLOCK: usize = 2048;
@@ -158,7 +158,7 @@ impl Ensemble {
         if let Some(trees) = self.alone() {
             return trees.predict_rows(rows, out);
         }
-        self.check_rows(rows, out)?;
+        self.shape().check_rows(rows, out)?;
         self.vote_on_rows(rows, out);
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Ensemble {
         if let Some(trees) = self.alone() {
             return trees.predict_rows_parallel(rows, out);
         }
-        self.check_rows(rows, out)?;
+        self.shape().check_rows(rows, out)?;
         let parts = rows.par_chunks(BLOCK * self.num_features());
         parts
             .zip(out.par_chunks_mut(BLOCK * self.outputs()))
@@ -188,24 +188,9 @@ impl Ensemble {
         if let Some(trees) = self.alone() {
             return trees.predict_planes(planes, out);
         }
-        if planes.len() != self.num_features() {
-            return Err(ModelError::Shape {
-                what: "the list of planes",
-                found: planes.len(),
-                expected: format!("{}, one for each feature", self.num_features()),
-            });
-        }
-        let pixels = planes[0].len();
-        if let Some(plane) = planes.iter().find(|plane| plane.len() != pixels) {
-            return Err(ModelError::Shape {
-                what: "a plane",
-                found: plane.len(),
-                expected: format!("{pixels}, as the first plane has"),
-            });
-        }
-        self.check_out(pixels, out)?;
+        self.shape().check_planes(planes, out)?;
         let mut room = Room::default();
-        for (block, out) in blocks(pixels).zip(out.chunks_mut(BLOCK * self.outputs())) {
+        for (block, out) in blocks(planes[0].len()).zip(out.chunks_mut(BLOCK * self.outputs())) {
             let planes: Vec<&[f32]> = planes.iter().map(|plane| &plane[block.clone()]).collect();
             self.vote(&planes, &mut room, out);
         }
@@ -259,28 +244,11 @@ impl Ensemble {
         }
     }
 
-    fn check_rows(&self, rows: &[f32], out: &[f32]) -> Result<(), ModelError> {
-        let features = self.num_features();
-        if !rows.len().is_multiple_of(features) {
-            return Err(ModelError::Shape {
-                what: "the table of rows",
-                found: rows.len(),
-                expected: format!("a multiple of {features}, the number of features"),
-            });
+    fn shape(&self) -> Shape {
+        Shape {
+            features: self.num_features(),
+            outputs: self.outputs(),
         }
-        self.check_out(rows.len() / features, out)
-    }
-
-    fn check_out(&self, rows: usize, out: &[f32]) -> Result<(), ModelError> {
-        let expected = rows * self.outputs();
-        if out.len() == expected {
-            return Ok(());
-        }
-        Err(ModelError::Shape {
-            what: "the output",
-            found: out.len(),
-            expected: format!("{expected}: {rows} rows x {} outputs", self.outputs()),
-        })
     }
 }
 

@@ -22,6 +22,7 @@ mod load;
 mod objective;
 mod quantized;
 mod reference;
+mod shape;
 mod table;
 mod ubjson;
 
@@ -37,6 +38,7 @@ pub use ubjson::UbjsonError;
 use blocked::{BLOCK, Blocked};
 use forest::Forest;
 use quantized::{Quantized, Room};
+pub(crate) use shape::Shape;
 use table::Table;
 
 /// Rows that one thread takes at a time.
@@ -132,14 +134,14 @@ impl TreeEnsemble {
     /// Predicts rows on this thread. `rows` is row-major `[n, features]`, NaN where a value is
     /// missing; `out` is row-major `[n, outputs]`.
     pub fn predict_rows(&self, rows: &[f32], out: &mut [f32]) -> Result<(), ModelError> {
-        self.check_rows(rows, out)?;
+        self.shape().check_rows(rows, out)?;
         self.predict(&self.table(rows), 0..out.len() / self.outputs(), out);
         Ok(())
     }
 
     /// [`Self::predict_rows`] on all threads of the current rayon pool, with the same result.
     pub fn predict_rows_parallel(&self, rows: &[f32], out: &mut [f32]) -> Result<(), ModelError> {
-        self.check_rows(rows, out)?;
+        self.shape().check_rows(rows, out)?;
         self.predict_parallel(&self.table(rows), out);
         Ok(())
     }
@@ -147,7 +149,7 @@ impl TreeEnsemble {
     /// Predicts pixels on this thread. `planes` has one slice of n values for each feature, NaN
     /// where a value is missing; `out` is row-major `[n, outputs]`.
     pub fn predict_planes(&self, planes: &[&[f32]], out: &mut [f32]) -> Result<(), ModelError> {
-        self.check_planes(planes, out)?;
+        self.shape().check_planes(planes, out)?;
         self.predict(&Table::Planes(planes), 0..out.len() / self.outputs(), out);
         Ok(())
     }
@@ -158,14 +160,14 @@ impl TreeEnsemble {
         planes: &[&[f32]],
         out: &mut [f32],
     ) -> Result<(), ModelError> {
-        self.check_planes(planes, out)?;
+        self.shape().check_planes(planes, out)?;
         self.predict_parallel(&Table::Planes(planes), out);
         Ok(())
     }
 
     /// Predicts rows by the plain walk that defines what is right: slow, for tests.
     pub fn predict_rows_reference(&self, rows: &[f32], out: &mut [f32]) -> Result<(), ModelError> {
-        self.check_rows(rows, out)?;
+        self.shape().check_rows(rows, out)?;
         let mut margins = vec![0.0; self.forest.base.len()];
         let rows = rows.chunks_exact(self.num_features());
         for (row, out) in rows.zip(out.chunks_exact_mut(self.outputs())) {
@@ -236,46 +238,10 @@ impl TreeEnsemble {
             });
     }
 
-    fn check_rows(&self, rows: &[f32], out: &[f32]) -> Result<(), ModelError> {
-        let features = self.num_features();
-        if !rows.len().is_multiple_of(features) {
-            return Err(ModelError::Shape {
-                what: "the table of rows",
-                found: rows.len(),
-                expected: format!("a multiple of {features}, the number of features"),
-            });
+    fn shape(&self) -> Shape {
+        Shape {
+            features: self.num_features(),
+            outputs: self.outputs(),
         }
-        self.check_out(rows.len() / features, out)
-    }
-
-    fn check_planes(&self, planes: &[&[f32]], out: &[f32]) -> Result<(), ModelError> {
-        if planes.len() != self.num_features() {
-            return Err(ModelError::Shape {
-                what: "the list of planes",
-                found: planes.len(),
-                expected: format!("{}, one for each feature", self.num_features()),
-            });
-        }
-        let pixels = planes[0].len();
-        if let Some(plane) = planes.iter().find(|plane| plane.len() != pixels) {
-            return Err(ModelError::Shape {
-                what: "a plane",
-                found: plane.len(),
-                expected: format!("{pixels}, as the first plane has"),
-            });
-        }
-        self.check_out(pixels, out)
-    }
-
-    fn check_out(&self, rows: usize, out: &[f32]) -> Result<(), ModelError> {
-        let expected = rows * self.outputs();
-        if out.len() == expected {
-            return Ok(());
-        }
-        Err(ModelError::Shape {
-            what: "the output",
-            found: out.len(),
-            expected: format!("{expected}: {rows} rows x {} outputs", self.outputs()),
-        })
     }
 }
