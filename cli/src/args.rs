@@ -1,5 +1,6 @@
 //! The command line: one documented struct per command.
 
+mod area;
 mod dataset;
 mod training;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::Budget;
+pub(crate) use area::{Area, AreaDraw, AreaEstimate, AreaPropose, Wanted};
 pub(crate) use dataset::{
     Dataset, DatasetAdd, DatasetCheck, DatasetExtract, DatasetList, DatasetNamed, Reading,
 };
@@ -72,12 +74,17 @@ Exit code 0: the same bytes. 1: something differs, and it says what.")]
 Examples:
   geocrop train --data samples.txt --out models/cropland-southeast-africa/2
   geocrop train --data samples.csv --out trained/maize --about maize.toml --search 16 --repeats 5 --register
+  geocrop train --dataset cropland --if-new --promote
 
 The best known plan is followed: derived features, two models that vote, calibrated probabilities. --plan plain
 trains one XGBoost model. Samples are split by groups or blocks of land where the table says what belongs together
 or where it lies; otherwise at random, with a second look at runs of rows if these follow the land.
-report.html shows all of it.")]
-    Train(Train),
+report.html shows all of it.
+
+The third example is the whole chain in one command, safe to run each hour: nothing to do unless the data set has
+changed since the newest version; else train the next version, record it, and let it serve if it is better beyond
+noise than the version that does, on samples that neither had seen. Exit code 0 also when it is not better.")]
+    Train(Box<Train>),
     /// Models: list, compare, promote, go back.
     #[command(
         subcommand,
@@ -128,6 +135,16 @@ A map is an item's key in the store, an item's JSON file, or a GeoTIFF of uint8 
 the same legend. They are compared where both lie, on the grid of A; hectares are those of that
 grid, so it must be an equal-area or UTM one.")]
     Diff(Diff),
+    /// How large a map's classes really are: propose points to check, draw them, estimate from their labels.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  geocrop area propose cropland-southeast-africa/2024/mazowe-valley
+  geocrop area draw cropland-southeast-africa/2024/mazowe-valley --points 300 --out mazowe-points
+  geocrop area estimate mazowe-points"
+    )]
+    Area(Area),
     /// Grow or shrink an area by metres, from any coordinates to GeoJSON.
     #[command(after_help = "\
 Examples:

@@ -7,15 +7,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use geocrop_model::FeatureSet;
+use geocrop_model::drift::Counts;
 use geocrop_model::dynamic_world::Network;
 use geocrop_raster::{Grid, Window};
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::classify::{Model, classify};
+use crate::classify::{Model, Strip, classify};
 use crate::observe::Seen;
 use crate::prepare::{PreparedSeason, RasterLayer};
 use crate::recipe::{DEVIATIONS, NODATA, Output, Recipe, index_code, picture_code, season_feature};
@@ -44,12 +45,16 @@ pub(crate) struct Block {
     pub(crate) map: Vec<Array2<u8>>,
     /// Percent, where the map comes from a model.
     pub(crate) confidence: Option<Array2<u8>>,
+    /// Percent of the dissimilarity up to which the model may be used, where that is known.
+    pub(crate) applicability: Option<Array2<u8>>,
     /// Clear observations, 254 at most.
     pub(crate) observations: Array2<u8>,
     /// Codes of [`Evidence`](crate::labels::Evidence), in a map of labels.
     pub(crate) evidence: Option<Array2<u8>>,
     /// Pixels with at least one clear observation, season by season.
     pub(crate) observed: Vec<usize>,
+    /// How often the model's features have which values, where those of its samples are known.
+    pub(crate) counts: Option<Counts>,
 }
 
 /// Features of a block by name, `[pixel]`.
@@ -79,7 +84,7 @@ impl Renderer<'_> {
             Array2::from_shape_vec((window.height, window.width), codes)
                 .expect("one code for each pixel of the block")
         };
-        let Codes { map, confidence } = self.codes(&block, &features, &complete)?;
+        let codes = self.codes(window, &features, &self.year_rasters(&block)?, &complete)?;
         let observations = counts
             .iter()
             .zip(&block.inside)
@@ -92,11 +97,13 @@ impl Renderer<'_> {
             })
             .collect();
         Ok(Block {
-            map: map.into_iter().map(plane).collect(),
-            confidence: confidence.map(plane),
+            map: codes.map.into_iter().map(plane).collect(),
+            confidence: codes.confidence.map(plane),
+            applicability: codes.applicability.map(plane),
             observations: plane(observations),
             evidence: None,
             observed,
+            counts: codes.counts,
         })
     }
 
@@ -165,42 +172,58 @@ impl Renderer<'_> {
         Ok(counts)
     }
 
-    /// The map's planes, and the confidence where there is a model. `complete` pixels were seen in every season.
+    /// Whether the map says where its model may be used.
+    pub(crate) fn has_applicability(&self) -> bool {
+        self.model
+            .is_some_and(|model| model.learnt.applicability.is_some())
+    }
+
+    /// The map's planes, and what goes with them where there is a model. `complete` pixels were seen in every season.
     fn codes(
         &self,
-        block: &BlockGrid,
+        window: Window,
         features: &Features,
+        rasters: &BTreeMap<&str, Vec<f32>>,
         complete: &[bool],
     ) -> Result<Codes, TaskError> {
-        let pixels = block.pixels();
-        let rasters = self.year_rasters(block)?;
+        let output = &self.recipe.output;
+        let unknown = || vec![NODATA; complete.len()];
         let mut codes = Codes {
-            map: vec![vec![self.recipe.output.nodata(); pixels]; self.recipe.output.bands()],
-            confidence: self
-                .recipe
-                .output
-                .has_confidence()
-                .then(|| vec![NODATA; pixels]),
+            map: vec![vec![output.nodata(); complete.len()]; output.bands()],
+            confidence: output.has_confidence().then(unknown),
+            applicability: self.has_applicability().then(unknown),
+            counts: None,
         };
-        let mut confidence = codes
-            .confidence
-            .iter_mut()
-            .map(|c| c.chunks_mut(STRIP))
-            .next();
-        let work: Vec<_> = strips(&mut codes.map)
-            .into_iter()
-            .map(|map| (map, confidence.as_mut().and_then(Iterator::next)))
-            .collect();
-        work.into_par_iter().enumerate().try_for_each_init(
-            Vec::new,
-            |made, (number, (map, confidence))| {
-                let range = strip(number, map.first().map_or(0, |plane| plane.len()));
-                let complete = &complete[range.clone()];
-                self.with_features(features, &rasters, range, made, |feature| {
-                    self.encode(feature, complete, map, confidence)
+        let work: Vec<Strip<'_>> = {
+            let mut confidence = pieces(&mut codes.confidence);
+            let mut applicability = pieces(&mut codes.applicability);
+            let maps = strips(&mut codes.map).into_iter();
+            maps.zip(complete.chunks(STRIP))
+                .enumerate()
+                .map(|(number, (map, complete))| Strip {
+                    window,
+                    first: number * STRIP,
+                    complete,
+                    map,
+                    confidence: confidence.next(),
+                    applicability: applicability.next(),
                 })
-            },
-        )?;
+                .collect()
+        };
+        let counts = Mutex::new(None);
+        work.into_par_iter()
+            .try_for_each_init(Vec::new, |made, strip| {
+                let range = strip.first..strip.first + strip.complete.len();
+                let counted = self.with_features(features, rasters, range, made, |feature| {
+                    self.encode(feature, strip)
+                })?;
+                add(
+                    &mut counts.lock().unwrap_or_else(PoisonError::into_inner),
+                    counted,
+                );
+                Ok::<_, TaskError>(())
+            })?;
+        codes.counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(codes)
     }
 
@@ -244,14 +267,13 @@ impl Renderer<'_> {
         })
     }
 
-    /// Writes the codes of a strip; what is not complete stays nodata.
+    /// Writes the codes of a strip; what is not complete stays nodata. Returns what was counted on the way.
     fn encode<'f>(
         &self,
         feature: &dyn Fn(&str) -> &'f [f32],
-        complete: &[bool],
-        mut map: Vec<&mut [u8]>,
-        confidence: Option<&mut [u8]>,
-    ) -> Result<(), TaskError> {
+        mut strip: Strip<'_>,
+    ) -> Result<Option<Counts>, TaskError> {
+        let complete = strip.complete;
         let fill = |plane: &mut [u8], name: &str, code: &dyn Fn(f32) -> u8| {
             for ((to, value), complete) in plane.iter_mut().zip(feature(name)).zip(complete) {
                 if *complete {
@@ -264,23 +286,21 @@ impl Renderer<'_> {
                 let model = self
                     .model
                     .expect("a recipe with classes has its model loaded");
-                let confidence = confidence.expect("a map of classes has its confidence");
-                let out = (&mut *map[0], confidence);
-                classify(model, classes, feature, complete, out, self.progress)?;
+                return classify(model, classes, feature, strip, self.progress);
             }
             Output::Index {
                 feature: name,
                 low,
                 high,
                 ..
-            } => fill(map[0], name, &|value| index_code(value, *low, *high)),
+            } => fill(strip.map[0], name, &|value| index_code(value, *low, *high)),
             Output::Picture {
                 features: names,
                 low,
                 high,
                 gamma,
             } => {
-                for (plane, name) in map.iter_mut().zip(names) {
+                for (plane, name) in strip.map.iter_mut().zip(names) {
                     fill(plane, name, &|value| {
                         picture_code(value, *low, *high, *gamma)
                     });
@@ -288,7 +308,16 @@ impl Renderer<'_> {
             }
             Output::Labels(_) => unreachable!("maps of labels have no features"),
         }
-        Ok(())
+        Ok(None)
+    }
+}
+
+/// Adds what was counted somewhere else, if anything was.
+pub(crate) fn add(counts: &mut Option<Counts>, more: Option<Counts>) {
+    match (counts, more) {
+        (Some(counts), Some(more)) => counts.add(&more),
+        (counts @ None, more) => *counts = more,
+        (Some(_), None) => {}
     }
 }
 
@@ -308,6 +337,8 @@ pub(crate) struct Composed {
 struct Codes {
     map: Vec<Vec<u8>>,
     confidence: Option<Vec<u8>>,
+    applicability: Option<Vec<u8>>,
+    counts: Option<Counts>,
 }
 
 /// Cuts planes of `[pixel]` into strips: for each strip its part of every plane.
@@ -322,6 +353,11 @@ fn strips<T>(planes: &mut [Vec<T>]) -> Vec<Vec<&mut [T]>> {
     (0..count)
         .map(|_| parts.iter_mut().filter_map(Iterator::next).collect())
         .collect()
+}
+
+/// The strips of a plane, if it is there.
+fn pieces(plane: &mut Option<Vec<u8>>) -> impl Iterator<Item = &mut [u8]> {
+    plane.iter_mut().flat_map(|plane| plane.chunks_mut(STRIP))
 }
 
 /// The pixels of a strip.

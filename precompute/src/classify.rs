@@ -1,7 +1,10 @@
 //! From features to classes: a model on the planes of a block.
 
 use geocrop_model::Ensemble;
+use geocrop_model::drift::Counts;
+use geocrop_raster::Window;
 
+use crate::learnt::Learnt;
 use crate::recipe::ClassModel;
 use crate::remote::RemoteScorer;
 use crate::{Progress, TaskError};
@@ -11,6 +14,21 @@ pub(crate) struct Model {
     pub(crate) scorer: Scorer,
     /// For each of the model's features, in its order, the recipe's feature.
     pub(crate) features: Vec<String>,
+    /// What is kept of the samples that it learnt from.
+    pub(crate) learnt: Learnt,
+}
+
+/// Some pixels of a window, row by row, and where their codes go.
+pub(crate) struct Strip<'s> {
+    pub(crate) window: Window,
+    /// The first of them.
+    pub(crate) first: usize,
+    /// Which of them have an observation in each season.
+    pub(crate) complete: &'s [bool],
+    /// One plane per band of the map.
+    pub(crate) map: Vec<&'s mut [u8]>,
+    pub(crate) confidence: Option<&'s mut [u8]>,
+    pub(crate) applicability: Option<&'s mut [u8]>,
 }
 
 /// What evaluates a model.
@@ -58,27 +76,37 @@ impl Scorer {
     }
 }
 
-/// Writes classes and their confidence in percent, on this thread. `feature` gives a feature's values by name. Pixels that
-/// are not complete, without an observation in some season, are left alone; a feature that is missing elsewhere (one
-/// observation has no deviation) is left to the model.
+/// Writes classes, their confidence in percent and where the model may be used, on this thread. `feature` gives a feature's
+/// values by name. Pixels that are not complete are left alone; a feature that is missing elsewhere (one observation has no
+/// deviation) is left to the model. Returns how often the features have which values, if the model's samples are known.
 pub(crate) fn classify<'f>(
     model: &Model,
     classes: &ClassModel,
     feature: &dyn Fn(&str) -> &'f [f32],
-    complete: &[bool],
-    (map, confidence): (&mut [u8], &mut [u8]),
+    strip: Strip<'_>,
     progress: &Progress,
-) -> Result<(), TaskError> {
+) -> Result<Option<Counts>, TaskError> {
     let planes: Vec<&[f32]> = model.features.iter().map(|name| feature(name)).collect();
+    let complete = strip.complete;
     let scores = model.scorer.scores(&planes, complete, progress)?;
+    let mut confidence = strip.confidence;
+    let Ok([map]) = <[_; 1]>::try_from(strip.map) else {
+        unreachable!("a map of classes has one band");
+    };
     for (pixel, scores) in scores.chunks(model.scorer.outputs()).enumerate() {
         if complete[pixel] {
             let (class, probability) = top_class(scores, classes.threshold);
             map[pixel] = classes.values[class];
-            confidence[pixel] = (probability * 100.0).round() as u8;
+            if let Some(confidence) = &mut confidence {
+                confidence[pixel] = (probability * 100.0).round() as u8;
+            }
         }
     }
-    Ok(())
+    if let Some(codes) = strip.applicability {
+        model.learnt.applicability(&planes, complete, codes);
+    }
+    let place = (strip.window, strip.first);
+    Ok(model.learnt.count(&planes, complete, place))
 }
 
 /// The class that wins and its probability. One score is the probability of the second class.

@@ -183,6 +183,18 @@ impl Facts<'_> {
             confidence.extra.insert("unit".into(), json!("%"));
             item.assets.insert("confidence".into(), confidence);
         }
+        if self.files.applicability.is_some() {
+            let mut applicability = asset(
+                &keys.applicability(),
+                "Dissimilarity from the model's samples, percent of the limit",
+                &["data", "quality"],
+            );
+            let mut put = |name: &str, value: Value| applicability.extra.insert(name.into(), value);
+            put("data_type", json!("uint8"));
+            put("nodata", json!(255));
+            put("unit", json!("%"));
+            item.assets.insert("applicability".into(), applicability);
+        }
         let mut observations = asset(
             &keys.observations(),
             "Clear observations",

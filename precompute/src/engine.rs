@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use geocrop_model::drift::{Counts, FeatureCounts};
 use geocrop_raster::{TileResampling, TileSpec};
 use geocrop_store::publish::{self, Content, Staged};
 use geocrop_store::{ContentHash, ContentType, ResultKeys, Slug, Store};
 
-use crate::block::Renderer;
+use crate::block::{self, Renderer};
 use crate::classify::Model;
 use crate::describe::{self, Facts};
 use crate::estimate::{Rates, Spent, cpu_seconds};
@@ -182,13 +183,14 @@ impl Engine {
             .finish(result.tiles.as_ref(), scratch.path(), progress)?;
         let reference = result.map.truth.and_then(Truth::finish);
         let (grid, rendered) = (&planned.plan.grid, &planned.frame.rendered);
-        let statistics = result.map.counter.finish(
+        let mut statistics = result.map.counter.finish(
             &task.recipe,
             &planned.plan.area,
             &planned.plan.period,
             grid.pixel_area_m2()?,
             reference,
         );
+        statistics.features = result.features.unwrap_or_default();
         let facts = Facts {
             task,
             grid,
@@ -259,7 +261,6 @@ impl Engine {
             Some(Trained::Network(files)) => Some(files.load()?),
             _ => None,
         };
-        let writers = Writers::create(recipe, grid, scratch)?;
         let renderer = Renderer {
             recipe,
             grid: rendered,
@@ -270,22 +271,33 @@ impl Engine {
             progress,
             room: Mutex::default(),
         };
+        let applicability = renderer.has_applicability();
+        let writers = Writers::create(recipe, grid, scratch, applicability)?;
         let finishing = Finishing {
             recipe,
             grid,
             frame: &planned.frame,
             masks: &masks,
             rasters: &rasters,
+            applicability,
         };
         let map = FinalMap::begin(finishing, writers, Truth::of(task)?, scratch)?;
-        let (observed, map) = render(&renderer, planned, map, progress)?;
-        refuse_without_observations(task, &seasons, &observed, &map)?;
+        let (seen, map) = render(&renderer, planned, map, progress)?;
+        let population = model
+            .as_ref()
+            .and_then(|model| model.learnt.population.as_ref());
+        // Of a handful of pixels shares say nothing.
+        let features = population
+            .zip(seen.counts)
+            .and_then(|(known, counts)| known.compare(counts).ok());
+        refuse_without_observations(task, &seasons, &seen.observed, &map)?;
         let notes = notes(task, &seasons);
         // The tiles of a large area are drawn once, all together.
         let tiles = (!matches!(task.target, Target::Tile(_))).then(|| tile_spec(task));
         Ok(Rendered {
             seasons,
             map,
+            features,
             notes,
             tiles,
         })
@@ -320,6 +332,9 @@ impl Engine {
         if let Some(confidence) = &files.confidence {
             staged.push(Staged::file("confidence", keys.confidence(), confidence));
         }
+        if let Some(file) = &files.applicability {
+            staged.push(Staged::file("applicability", keys.applicability(), file));
+        }
         let mut tiles_key = None;
         if let Some(tiles) = &files.tiles {
             let key = keys.tiles(&hash_of(&tiles.path)?);
@@ -347,6 +362,8 @@ impl Engine {
 struct Rendered {
     seasons: Vec<PreparedSeason>,
     map: Finished,
+    /// Values of the model's features beside those of its samples, where these are known.
+    features: Option<Vec<FeatureCounts>>,
     notes: Vec<String>,
     tiles: Option<TileSpec>,
 }
@@ -365,28 +382,39 @@ pub(crate) fn size(staged: &Staged) -> u64 {
     }
 }
 
-/// Makes every block and hands it to the final map. Returns the pixels with a clear observation, season by season.
+/// What was seen of the land, over all blocks.
+struct Seen {
+    /// Pixels with a clear observation, season by season.
+    observed: Vec<usize>,
+    counts: Option<Counts>,
+}
+
+/// Makes every block and hands it to the final map.
 fn render(
     renderer: &Renderer<'_>,
     planned: &Planned,
     mut map: FinalMap<'_>,
     progress: &Progress,
-) -> Result<(Vec<usize>, Finished), TaskError> {
-    let mut observed = vec![0; renderer.seasons.len()];
+) -> Result<(Seen, Finished), TaskError> {
+    let mut all = Seen {
+        observed: vec![0; renderer.seasons.len()],
+        counts: None,
+    };
     let size = planned.plan.block_size;
     let first_cut = lattice::first_cut(renderer.seasons, size);
     let windows = plan::blocks(&planned.frame, size, first_cut);
     progress.begin(Stage::Map, windows.len() + map.windows());
     for window in windows {
         progress.check()?;
-        let block = renderer.render(window, &planned.frame.needed(window))?;
-        for (total, seen) in observed.iter_mut().zip(&block.observed) {
+        let mut block = renderer.render(window, &planned.frame.needed(window))?;
+        for (total, seen) in all.observed.iter_mut().zip(&block.observed) {
             *total += seen;
         }
+        block::add(&mut all.counts, block.counts.take());
         map.take(window, block)?;
         progress.advance();
     }
-    Ok((observed, map.end(progress)?))
+    Ok((all, map.end(progress)?))
 }
 
 fn refuse_without_observations(

@@ -124,6 +124,14 @@ pub enum TaskError {
         /// Of the recipe.
         expected: usize,
     },
+    /// A file beside a model that does not go with it.
+    #[error("models/{file} cannot be used: {reason}; train the model again, or remove the file")]
+    BesideModel {
+        /// Model, version and file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no such model.
     #[error(
         "there is no model {name}/{version} in {looked}: train it with 'geocrop train', or copy its folder there"
@@ -180,13 +188,47 @@ pub enum TaskError {
     },
     /// The weights of a network are not on this machine.
     #[error(
-        "the network {name} is needed to classify scenes, and {looked}: run `geocrop data pull {name}`, or take a source of labels"
+        "the network {name} is needed to classify scenes, and {looked}: run `geocrop data pull {data_set}`, or take a source of labels"
     )]
     NoNetwork {
         /// Name.
         name: String,
+        /// The data set with its files.
+        data_set: String,
         /// Where it was looked for, and what was found.
         looked: String,
+    },
+    /// The weights on this machine are not those of the version that serves.
+    #[error(
+        "the network {model} wants {path} with sha256 {expected}, found {found}: delete the file and run `geocrop data pull {data_set}`, or register these weights as a version of their own"
+    )]
+    WrongWeights {
+        /// Name and version.
+        model: String,
+        /// The file.
+        path: String,
+        /// Its checksum.
+        found: String,
+        /// The manifest's.
+        expected: String,
+        /// The data set with its files.
+        data_set: String,
+    },
+    /// The manifest of a network cannot be used.
+    #[error("models/{model}/model.json is no manifest of a network that can be used: {reason}")]
+    Manifest {
+        /// Name and version.
+        model: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A network where trees are expected.
+    #[error(
+        "the model {model} is a network, which takes images and no rows of features: a recipe names it in [network]"
+    )]
+    IsNetwork {
+        /// Name and version.
+        model: String,
     },
     /// The network cannot be read.
     #[error(transparent)]

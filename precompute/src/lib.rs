@@ -11,6 +11,7 @@
 //! 2. [`block`]: for one block of pixels: read, mask, composite, features, classify. Blocks run in
 //!    parallel; memory is bounded by the blocks in flight, never by the area.
 //!    [`labels`] has the other way: each date has its class, and the dates become one.
+//!    [`learnt`] says where the model extrapolates.
 //! 3. [`post`]: masks, filters and clipping make blocks final.
 //! 4. [`output`]: blocks become Cloud Optimized `GeoTIFF`s, map tiles and statistics.
 //! 5. [`describe`]: the STAC item, which is the commit point, and the collection above it.
@@ -32,7 +33,9 @@ mod files;
 mod inputs;
 mod labels;
 mod lattice;
+mod learnt;
 mod lock;
+mod manifest;
 mod models;
 mod mosaic;
 mod networks;
@@ -60,6 +63,7 @@ pub use engine::{Engine, EngineOptions};
 pub use error::TaskError;
 pub use estimate::{Cost, Rates, Work};
 pub use labels::LabelError;
+pub use manifest::{NetworkFile, NetworkInputs, NetworkManifest};
 pub use models::{check_model, misfits, publish_models};
 pub use plan::{InputScene, Plan, cache_mb};
 pub use planner::Planner;

@@ -58,7 +58,10 @@ impl Basis {
         let everything = json!({
             "algorithm": ALGORITHM_VERSION,
             "recipe": task.recipe.canonical,
-            "model": model.map(|m| &m.sha256),
+            "model": model.map(|model| match &model.learnt_sha256 {
+                Some(learnt) => json!([model.sha256, learnt]),
+                None => json!(model.sha256),
+            }),
             "area": area(&task.aoi),
             "period": task.period,
             "tile": tile(task),

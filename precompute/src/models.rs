@@ -8,6 +8,8 @@ use geocrop_store::{ContentHash, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::classify::{Model, Scorer};
+use crate::learnt::{APPLICABILITY, Learnt, POPULATION};
+use crate::manifest::NetworkManifest;
 use crate::recipe::{ClassModel, Output, Recipe};
 use crate::serving::is_plain;
 use crate::{Progress, TaskError, remote};
@@ -19,27 +21,59 @@ pub(crate) struct ModelIdentity {
     pub(crate) version: String,
     /// Of its file; of what the server tells of it, where a server evaluates it.
     pub(crate) sha256: String,
+    /// Of what lies beside it about its samples, where something does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) learnt_sha256: Option<String>,
     /// The server that evaluated it, if it was not evaluated here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
+}
+
+impl ModelIdentity {
+    /// `name/version`, for messages.
+    pub(crate) fn label(&self) -> String {
+        format!("{}/{}", self.name, self.version)
+    }
 }
 
 /// A model's file before it is parsed.
 pub(crate) struct ModelFile {
     pub(crate) identity: ModelIdentity,
     bytes: Vec<u8>,
+    applicability: Option<Vec<u8>>,
+    population: Option<Vec<u8>>,
 }
 
 /// The alias that stands for the version in use.
-const PRODUCTION: &str = "production";
+pub(crate) const PRODUCTION: &str = "production";
 
-/// Reads the file `models/<name>/<version>/model.json`, following the alias `production`.
+/// Reads the file `models/<name>/<version>/model.json`, following the alias `production`, and what lies beside it about the
+/// samples that the model learnt from.
 pub(crate) fn find(
     store: &Store,
     folder: Option<&Path>,
     wanted: &ClassModel,
 ) -> Result<ModelFile, TaskError> {
-    find_named(store, folder, &wanted.model, &wanted.version)
+    let mut found = find_named(store, folder, &wanted.model, &wanted.version)?;
+    let identity = &mut found.identity;
+    let beside = |file| {
+        read(
+            store,
+            folder,
+            &format!("{}/{}/{file}", identity.name, identity.version),
+        )
+    };
+    (found.applicability, found.population) = (beside(APPLICABILITY)?, beside(POPULATION)?);
+    let there = [&found.applicability, &found.population];
+    let hashes = there.map(|file| {
+        file.as_ref()
+            .map(|bytes| ContentHash::of_bytes(bytes).to_string())
+    });
+    if hashes.iter().any(Option::is_some) {
+        let both = hashes.map(Option::unwrap_or_default).join(" ");
+        identity.learnt_sha256 = Some(ContentHash::of_bytes(both.as_bytes()).to_string());
+    }
+    Ok(found)
 }
 
 /// A file of the models, from the store or else from the folder.
@@ -101,15 +135,28 @@ pub(crate) fn find_named(
             name: name.to_owned(),
             version,
             sha256: ContentHash::of_bytes(&bytes).to_string(),
+            learnt_sha256: None,
             url: None,
         },
         bytes,
+        applicability: None,
+        population: None,
     })
 }
 
 impl ModelFile {
+    /// The file as it is stored.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Parses the model.
     pub(crate) fn ensemble(&self) -> Result<Ensemble, TaskError> {
+        if NetworkManifest::is_one(&self.bytes) {
+            return Err(TaskError::IsNetwork {
+                model: self.identity.label(),
+            });
+        }
         Ok(Ensemble::from_slice(&self.bytes)?)
     }
 
@@ -131,7 +178,7 @@ impl ModelFile {
         if features.len() != ensemble.num_features() {
             missing.push(&count);
         }
-        let model = format!("{}/{}", self.identity.name, self.identity.version);
+        let model = self.identity.label();
         if !missing.is_empty() {
             return Err(TaskError::MissingFeatures {
                 model,
@@ -148,7 +195,10 @@ impl ModelFile {
                 expected: classes.values.len(),
             });
         }
+        let (applicability, population) =
+            (self.applicability.as_deref(), self.population.as_deref());
         Ok(Model {
+            learnt: Learnt::parse(&model, applicability, population, &features)?,
             scorer: Scorer::Trees(Box::new(ensemble)),
             features,
         })

@@ -1,4 +1,4 @@
-//! From blocks to files: the map, its confidence, its observations and its tiles.
+//! From blocks to files: the map, what goes with it pixel by pixel, and its tiles.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::block::Block;
 use crate::labels::{EVIDENCE, OBSERVATION_BANDS};
+use crate::learnt::LIMIT;
 use crate::progress::Stage;
 use crate::recipe::{ClassModel, INDEX_STEPS, LabelMap, Method, NODATA, Output, Recipe};
 use crate::statistics::classes;
@@ -18,6 +19,7 @@ use crate::{Progress, TaskError};
 pub(crate) struct Writers {
     map: BlockWriter,
     confidence: Option<BlockWriter>,
+    applicability: Option<BlockWriter>,
     observations: BlockWriter,
 }
 
@@ -25,6 +27,7 @@ pub(crate) struct Writers {
 pub(crate) struct Files {
     pub(crate) map: PathBuf,
     pub(crate) confidence: Option<PathBuf>,
+    pub(crate) applicability: Option<PathBuf>,
     pub(crate) observations: PathBuf,
     /// Drawn unless the map is a tile of a large area, which is drawn with all the others.
     pub(crate) tiles: Option<MapTiles>,
@@ -37,7 +40,13 @@ pub(crate) struct MapTiles {
 }
 
 impl Writers {
-    pub(crate) fn create(recipe: &Recipe, grid: &Grid, scratch: &Path) -> Result<Self, TaskError> {
+    /// Opens the files of a map, one of them for where its model may be used if that is known.
+    pub(crate) fn create(
+        recipe: &Recipe,
+        grid: &Grid,
+        scratch: &Path,
+        applicability: bool,
+    ) -> Result<Self, TaskError> {
         let writer = |spec: &CogSpec| BlockWriter::create(scratch, grid, spec);
         let confidence = recipe
             .output
@@ -47,6 +56,9 @@ impl Writers {
         Ok(Self {
             map: writer(&map(recipe))?,
             confidence,
+            applicability: applicability
+                .then(|| writer(&self::applicability(recipe)))
+                .transpose()?,
             observations: writer(&observations(recipe))?,
         })
     }
@@ -56,6 +68,13 @@ impl Writers {
             self.map.write(window, band + 1, plane)?;
         }
         if let Some((writer, plane)) = self.confidence.as_ref().zip(block.confidence.as_ref()) {
+            writer.write(window, 1, plane)?;
+        }
+        if let Some((writer, plane)) = self
+            .applicability
+            .as_ref()
+            .zip(block.applicability.as_ref())
+        {
             writer.write(window, 1, plane)?;
         }
         self.observations.write(window, 1, &block.observations)?;
@@ -72,12 +91,18 @@ impl Writers {
         scratch: &Path,
         progress: &Progress,
     ) -> Result<Files, TaskError> {
-        progress.begin(Stage::Write, 2 + usize::from(self.confidence.is_some()));
+        let beside = [&self.confidence, &self.applicability];
+        progress.begin(Stage::Write, 2 + beside.into_iter().flatten().count());
         let file = |name: &str| scratch.join(name);
         let (map, observations) = (file("map.tif"), file("observations.tif"));
         let confidence = self.confidence.is_some().then(|| file("confidence.tif"));
+        let applicability = self
+            .applicability
+            .is_some()
+            .then(|| file("applicability.tif"));
         let mut work = vec![(self.map, &map), (self.observations, &observations)];
         work.extend(self.confidence.zip(confidence.as_ref()));
+        work.extend(self.applicability.zip(applicability.as_ref()));
         work.into_par_iter().try_for_each(|(writer, path)| {
             progress.check()?;
             writer.finish(path)?;
@@ -93,6 +118,7 @@ impl Writers {
         Ok(Files {
             map,
             confidence,
+            applicability,
             observations,
             tiles,
         })
@@ -176,6 +202,39 @@ fn percent(recipe: &Recipe) -> CogSpec {
         },
         scale_offset: Some((0.01, 0.0)),
         metadata: Vec::new(),
+    }
+}
+
+/// Where the model may be used.
+fn applicability(recipe: &Recipe) -> CogSpec {
+    CogSpec {
+        description: format!(
+            "Dissimilarity from the model's samples, percent of what it may be ({LIMIT}: the limit, above it the model \
+             extrapolates; 254: that or more)"
+        ),
+        palette: Some(Palette(
+            (0..NODATA).map(|code| (code, shade(code))).collect(),
+        )),
+        ..percent(recipe)
+    }
+}
+
+/// Pale where the model is at home, from orange to purple where it is not.
+fn shade(code: u8) -> [u8; 3] {
+    let ramp = |from: [u8; 3], to: [u8; 3], share: f32| {
+        let mix =
+            |(a, b): (u8, u8)| (f32::from(a) + (f32::from(b) - f32::from(a)) * share).round() as u8;
+        std::array::from_fn(|band| mix((from[band], to[band])))
+    };
+    if code <= LIMIT {
+        ramp(
+            [247, 250, 245],
+            [203, 217, 194],
+            f32::from(code) / f32::from(LIMIT),
+        )
+    } else {
+        let beyond = f32::from(code - LIMIT) / f32::from(NODATA - 1 - LIMIT);
+        ramp([244, 165, 80], [105, 30, 120], beyond)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Lays tasks out: grid, blocks, inputs, and whether there is anything to do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use geocrop_raster::Grid;
@@ -21,10 +22,13 @@ use crate::remote;
 use crate::task::{Target, Task};
 use crate::{Progress, TaskError};
 
-/// Plans one task after another and asks a source the same question only once.
+/// Plans one task after another. It asks a source the same question only once, and reads a model once: all its tasks are
+/// planned with the version that served when the first of them was.
 pub struct Planner<'a> {
     engine: &'a Engine,
     searches: Searches,
+    /// Models and networks by kind, name and version.
+    trained: BTreeMap<String, Trained>,
 }
 
 /// A task whose inputs are found and frozen.
@@ -43,6 +47,7 @@ impl<'a> Planner<'a> {
         Self {
             engine,
             searches: Searches::default(),
+            trained: BTreeMap::new(),
         }
     }
 
@@ -150,25 +155,49 @@ impl<'a> Planner<'a> {
     }
 
     /// The model or network of a task; labels that the source has need none.
-    fn trained(&self, task: &Task, progress: &Progress) -> Result<Option<Trained>, TaskError> {
-        let options = self.engine.options();
+    fn trained(&mut self, task: &Task, progress: &Progress) -> Result<Option<Trained>, TaskError> {
         let scenes = task.source.description().kind == Kind::Scenes;
-        match &task.recipe.output {
+        let name = match &task.recipe.output {
             Output::Classes(classes) => {
                 if let Some(remote) = &classes.remote {
                     let server = remote::find(classes, remote, progress)?;
                     return Ok(Some(Trained::Remote(Arc::new(server))));
                 }
-                let folder = options.models.as_deref();
-                let file = models::find(self.engine.store(), folder, classes)?;
-                Ok(Some(Trained::Trees(file)))
+                format!("model {}/{}", classes.model, classes.version)
             }
-            Output::Labels(labels) if scenes => {
-                let files = networks::find(options.datasets.as_deref(), labels)?;
-                Ok(Some(Trained::Network(files)))
-            }
-            _ => Ok(None),
+            Output::Labels(labels) if scenes => format!("network {}", labels.network),
+            _ => return Ok(None),
+        };
+        if let Some(known) = self.trained.get(&name) {
+            return Ok(Some(known.clone()));
         }
+        let found = self.look_up(&task.recipe.output)?;
+        if let Some(found) = &found {
+            self.trained.insert(name, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// Finds the model or network of an output among the store's models and those of the folder.
+    fn look_up(&self, output: &Output) -> Result<Option<Trained>, TaskError> {
+        let (store, options) = (self.engine.store(), self.engine.options());
+        let models = options.models.as_deref();
+        Ok(match output {
+            Output::Classes(classes) => {
+                let file = models::find(store, models, classes)?;
+                Some(Trained::Trees(Arc::new(file)))
+            }
+            Output::Labels(labels) => {
+                let places = networks::Places {
+                    store,
+                    models,
+                    datasets: options.datasets.as_deref(),
+                };
+                let files = networks::find(places, labels)?;
+                Some(Trained::Network(Arc::new(files)))
+            }
+            Output::Index { .. } | Output::Picture { .. } => None,
+        })
     }
 
     /// The blocks of a task whose inputs are known.

@@ -38,7 +38,14 @@ pub struct Difference {
 }
 
 /// The files in the order in which they are made: the first difference is the one nearest to the cause.
-const FILES: [&str; 5] = ["map", "confidence", "observations", "statistics", "tiles"];
+const FILES: [&str; 6] = [
+    "map",
+    "confidence",
+    "applicability",
+    "observations",
+    "statistics",
+    "tiles",
+];
 
 impl Engine {
     /// Makes a published map again, from the files that it was made of, and compares. Nothing is published.

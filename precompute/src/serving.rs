@@ -1,5 +1,5 @@
-//! The models that answer rows and images, outside of any map: those of the store and of the project's folder, and
-//! Dynamic World's network where its data set was pulled.
+//! The models that answer rows and images, outside of any map: those of the store and of the project's folder. The files
+//! of a network lie among the data sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -102,31 +102,25 @@ impl ModelStore {
                 serving.insert(name.clone(), alias);
             }
             let production = serving[&name].as_ref() == Some(&version);
+            let network = name == networks::NAME;
             known.push(KnownModel {
+                production,
+                network,
+                missing: network
+                    .then(|| networks::missing(self.places(), &name, &version))
+                    .flatten(),
                 name,
                 version,
-                production,
-                network: false,
-                missing: None,
             });
         }
-        known.push(self.network());
         Ok(known)
     }
 
-    fn network(&self) -> KnownModel {
-        let there = networks::is_there(self.datasets.as_deref());
-        KnownModel {
-            name: networks::NAME.to_owned(),
-            version: networks::VERSION.to_owned(),
-            production: true,
-            network: true,
-            missing: (!there).then(|| {
-                format!(
-                    "its weights are not on this machine; 'geocrop data pull {}' fetches them",
-                    networks::NAME
-                )
-            }),
+    fn places(&self) -> networks::Places<'_> {
+        networks::Places {
+            store: &self.store,
+            models: self.models.as_deref(),
+            datasets: self.datasets.as_deref(),
         }
     }
 
@@ -136,7 +130,7 @@ impl ModelStore {
     /// When there is no such model, or its file is damaged.
     pub fn load(&self, name: &str, version: &str) -> Result<LoadedModel, TaskError> {
         if name == networks::NAME {
-            let files = networks::named(self.datasets.as_deref(), name)?;
+            let files = networks::named(self.places(), name, version)?;
             let identity = files.identity();
             return Ok(LoadedModel {
                 name: name.to_owned(),

@@ -1,10 +1,12 @@
 //! Hectares per class, added up block by block.
 
+use geocrop_model::drift::FeatureCounts;
 use serde::{Deserialize, Serialize};
 
 use crate::Reference;
 use crate::block::Block;
 use crate::labels::Evidence;
+use crate::learnt::LIMIT;
 use crate::recipe::{ClassModel, INDEX_STEPS, LabelMap, NODATA, Output, Recipe, index_code};
 
 /// What a map holds in numbers: the content of `<area>.stats.json`.
@@ -26,11 +28,17 @@ pub struct Statistics {
     pub observations: ObservationCounts,
     /// Mean confidence, 0 to 1, where there is a model.
     pub confidence_mean: Option<f64>,
+    /// Mapped hectares where the model extrapolates, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside_ha: Option<f64>,
     /// How much of a map of labels rests on little.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubtful: Option<Doubtful>,
     /// How the map compares with a known truth, where there is one.
     pub reference: Option<Reference>,
+    /// The features of some of the pixels, beside those of the samples that the model learnt from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FeatureCounts>,
 }
 
 /// One class of a map.
@@ -74,7 +82,8 @@ pub struct Doubtful {
 
 impl Statistics {
     /// The statistics of an area from those of its tiles, which share no pixel. The median of the observations is that
-    /// of the tiles' medians, each as heavy as its tile; how the map compares with a truth is not added up.
+    /// of the tiles' medians, each as heavy as its tile; how the map compares with a truth is not added up. Nor are
+    /// features, or hectares outside what a model knows, when not all tiles have them of the same model.
     ///
     /// # Panics
     /// Without a tile.
@@ -91,6 +100,12 @@ impl Statistics {
             }
             sum.observations.min = sum.observations.min.min(tile.observations.min);
             sum.observations.max = sum.observations.max.max(tile.observations.max);
+            sum.outside_ha = sum.outside_ha.zip(tile.outside_ha).map(|(a, b)| a + b);
+            let same = sum.features.len() == tile.features.len();
+            let mut pairs = sum.features.iter_mut().zip(&tile.features);
+            if !same || !pairs.all(|(sum, more)| sum.add(more)) {
+                sum.features.clear();
+            }
             if let (Some(sum), Some(more)) = (&mut sum.doubtful, &tile.doubtful) {
                 sum.thin_ha = round(sum.thin_ha + more.thin_ha, 2);
                 sum.tie_ha = round(sum.tie_ha + more.tie_ha, 2);
@@ -118,6 +133,7 @@ impl Statistics {
         let (weighted, weight) =
             confident.fold((0.0, 0.0), |(a, b), (mean, ha)| (a + mean * ha, b + ha));
         sum.confidence_mean = (weight > 0.0).then(|| round(weighted / weight, 3));
+        sum.outside_ha = sum.outside_ha.map(|hectares| round(hectares, 2));
         sum.area_ha = round(sum.area_ha, 2);
         sum.observed_ha = round(sum.observed_ha, 2);
         sum
@@ -129,6 +145,7 @@ pub(crate) struct Counter {
     map: [u64; 256],
     observations: [u64; 256],
     confidence: [u64; 256],
+    applicability: [u64; 256],
     evidence: [u64; 256],
     inside: u64,
     /// Mapped pixels; for pictures the map's codes do not tell.
@@ -141,6 +158,7 @@ impl Counter {
             map: [0; 256],
             observations: [0; 256],
             confidence: [0; 256],
+            applicability: [0; 256],
             evidence: [0; 256],
             inside: 0,
             mapped: 0,
@@ -162,6 +180,14 @@ impl Counter {
         }
         for percent in block.confidence.iter().flatten().filter(|p| **p != NODATA) {
             self.confidence[usize::from(*percent)] += 1;
+        }
+        for percent in block
+            .applicability
+            .iter()
+            .flatten()
+            .filter(|p| **p != NODATA)
+        {
+            self.applicability[usize::from(*percent)] += 1;
         }
         for code in block.evidence.iter().flatten().filter(|c| **c != NODATA) {
             self.evidence[usize::from(*code)] += 1;
@@ -213,11 +239,14 @@ impl Counter {
             classes,
             observations: self.observation_counts(),
             confidence_mean: (confident > 0).then(|| round(weighted / confident as f64 / 100.0, 3)),
+            outside_ha: (self.applicability.iter().any(|pixels| *pixels > 0))
+                .then(|| hectares(self.applicability[usize::from(LIMIT) + 1..].iter().sum())),
             doubtful: matches!(recipe.output, Output::Labels(_)).then(|| Doubtful {
                 thin_ha: hectares(self.evidence[Evidence::Thin as usize]),
                 tie_ha: hectares(self.evidence[Evidence::Tie as usize]),
             }),
             reference,
+            features: Vec::new(),
         }
     }
 
@@ -308,9 +337,11 @@ mod tests {
             &Block {
                 map: vec![array![[0, 1], [255, 255]]],
                 confidence: Some(array![[80, 60], [255, 255]]),
+                applicability: Some(array![[100, 101], [255, 255]]),
                 observations: array![[4, 8], [0, 255]],
                 evidence: None,
                 observed: vec![2],
+                counts: None,
             },
             255,
         );
@@ -325,6 +356,7 @@ mod tests {
         assert!((statistics.observed_ha - 0.02).abs() < 1e-9);
         assert_eq!(statistics.classes[1].pixels, 1);
         assert_eq!(statistics.confidence_mean, Some(0.7));
+        assert_eq!(statistics.outside_ha, Some(0.01));
         assert_eq!(
             (statistics.observations.min, statistics.observations.max),
             (4, 8)

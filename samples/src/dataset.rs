@@ -1,10 +1,11 @@
 //! Data sets in the store: batches of samples or tables, and one document that says which of them count.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use geocrop_model::Legend;
-use geocrop_store::{Slug, Store, layout};
+use geocrop_store::{ContentHash, Slug, Store, layout};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -198,6 +199,23 @@ impl Dataset {
         }
         let found = format!("its samples have the version {}", short(&batch.version));
         Err(damaged(&key, &found))
+    }
+
+    /// Puts a table into a file, and looks whether its bytes are still those that were added.
+    ///
+    /// # Errors
+    /// [`SamplesError::Damaged`] when they are not.
+    pub fn fetch_table(store: &Store, entry: &BatchEntry, to: &Path) -> Result<(), SamplesError> {
+        let key = entry.content();
+        store.download(&key, to)?;
+        let found = ContentHash::of_file(to).map_err(|source| SamplesError::Read {
+            path: to.to_owned(),
+            source,
+        })?;
+        if found.to_string() == entry.version {
+            return Ok(());
+        }
+        Err(damaged(&key, &format!("its sha256 is {found}")))
     }
 
     /// Looks whether a table's bytes are still those that were added.

@@ -16,9 +16,11 @@ use crate::check;
 use crate::content::{Folder, Source};
 use crate::diagram::Painter;
 use crate::error::SiteError;
+use crate::estimate;
 use crate::feeds;
 use crate::layers;
 use crate::markdown;
+use crate::models::{self, Models};
 use crate::output::Output;
 use crate::pages::{Extras, Page, Site};
 use crate::picture::{self, KeptPicture, Made};
@@ -26,7 +28,7 @@ use crate::search;
 use crate::stamp;
 use crate::status::{self, Measurements, StatusPage};
 use crate::stored::Stored;
-use crate::view::{Files, Picture};
+use crate::view::{self, Files, Picture};
 
 /// What to build from, and where to.
 #[derive(Debug, Clone)]
@@ -89,6 +91,10 @@ pub struct Report {
     pub pages: usize,
     /// Its other files: pictures, styles, the map's program.
     pub assets: usize,
+    /// Estimates of areas that are left out because their maps were made again since.
+    pub outdated_estimates: usize,
+    /// Cards of models that say things in another form than this program's; their versions have pages without.
+    pub foreign_cards: usize,
     /// Pages that had to be made; the others stood already.
     pub rendered: usize,
     /// Files that were written or removed, compressed copies not counted.
@@ -111,6 +117,8 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     let report = |counts: Counts, rendered, changed| Report {
         pages: counts.pages,
         assets: counts.assets,
+        outdated_estimates: counts.outdated_estimates,
+        foreign_cards: counts.foreign_cards,
         rendered,
         changed,
         seconds: started.elapsed().as_secs_f64(),
@@ -131,13 +139,17 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     prior.read_pages();
 
     let catalog = catalog::read(&store)?;
+    let models = models::read(&store, &stored)?;
     let sources = folder.pages(options.drafts, began, |file| prior.body.sources.get(file))?;
     let mut output = Output::default();
+    let estimates = estimate::read(&store, &stored, &catalog)?;
     let (mut files, mut pictures) = files(&store, &stored, &catalog, &prior, &mut output)?;
+    files.estimates = estimates.of_layer;
     files.base_url = options
         .base_url
         .as_deref()
         .map(|url| url.trim_end_matches('/').to_owned());
+    with_models(&models, &stored, &mut files, &mut output)?;
     let photographs = attachments(&folder, &prior, &mut output, &mut pictures)?;
     let data = folder.data()?;
     let site = Site::new(options, &sources, &catalog, photographs, data, &mut output)?;
@@ -159,25 +171,18 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
         let text = reference.text.clone().into_bytes();
         output.add(api_guide::ADDRESS, text, "the API's description")?;
     }
-    let pages = site.pages(&sources, &painter, &catalog, &files, &extras, &prior)?;
+    let pages = site.pages(
+        &sources,
+        &painter,
+        (&catalog, &models),
+        &files,
+        &extras,
+        &prior,
+    )?;
     let addresses = pages.iter().map(|page| page.address.as_str());
     feeds::add(&mut output, site.base_url.as_deref(), &sources, addresses)?;
     if site.has_search() {
-        let found = pages
-            .iter()
-            .filter(|page| page.address != "/404.html" && page.address != "/search/")
-            .map(|page| {
-                (
-                    page.address.as_str(),
-                    page.title.as_str(),
-                    page.passages.as_slice(),
-                )
-            });
-        let index = search::index(found).map_err(|e| SiteError::Template {
-            template: "search.html".to_owned(),
-            problem: e.to_string(),
-        })?;
-        output.add(search::INDEX, index, "the pages' text")?;
+        searchable(&pages, &mut output)?;
     }
     check::check(&pages, &sources, &output, &files, &site)?;
 
@@ -185,6 +190,8 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     let counts = Counts {
         pages: pages.len(),
         assets: output.addresses().count(),
+        outdated_estimates: estimates.outdated,
+        foreign_cards: models::foreign_cards(&models),
     };
     let rendered = pages.iter().filter(|page| page.html.is_some()).count();
     let kept_pages = take(pages, &mut output)?;
@@ -203,6 +210,25 @@ pub fn build(options: &BuildOptions) -> Result<Report, SiteError> {
     };
     cache::save(&options.out, &head, &body);
     Ok(report(counts, rendered, published.changed))
+}
+
+/// Adds what the search reads.
+fn searchable(pages: &[Page], output: &mut Output) -> Result<(), SiteError> {
+    let found = pages
+        .iter()
+        .filter(|page| page.address != "/404.html" && page.address != "/search/")
+        .map(|page| {
+            (
+                page.address.as_str(),
+                page.title.as_str(),
+                page.passages.as_slice(),
+            )
+        });
+    let index = search::index(found).map_err(|e| SiteError::Template {
+        template: "search.html".to_owned(),
+        problem: e.to_string(),
+    })?;
+    output.add(search::INDEX, index, "the pages' text")
 }
 
 /// Finds or draws all pictures, and gathers the sizes of all files that pages link to.
@@ -239,6 +265,7 @@ fn files(
     let mut keys = vec!["catalog.json".to_owned()];
     for layer in all {
         keys.push(layer.key.clone());
+        keys.extend(estimate::key(layer));
         keys.extend(layer.assets.keys().filter_map(|name| layer.asset_key(name)));
     }
     files.sizes = keys
@@ -246,6 +273,31 @@ fn files(
         .filter_map(|key| stored.size(&key).map(|size| (key, size)))
         .collect();
     Ok((files, kept))
+}
+
+/// Tells pages of the models' cards and files, and adds the models' reports.
+fn with_models(
+    models: &Models,
+    stored: &Stored,
+    files: &mut Files,
+    output: &mut Output,
+) -> Result<(), SiteError> {
+    for (name, model) in models {
+        for version in &model.versions {
+            files
+                .cards
+                .insert(view::version_address(name, &version.name));
+            for key in &version.files {
+                let size = stored.size(key);
+                files.sizes.extend(size.map(|size| (key.clone(), size)));
+            }
+            if let Some(report) = &version.report {
+                let address = view::report_address(name, &version.name);
+                output.add(&address, report.clone().into_bytes(), "a model's report")?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Adds the files beside the pages, and returns the photographs among them in their sizes, by address.

@@ -56,6 +56,8 @@ pub(crate) struct KeptPage {
 pub(crate) struct Counts {
     pub(crate) pages: usize,
     pub(crate) assets: usize,
+    pub(crate) outdated_estimates: usize,
+    pub(crate) foreign_cards: usize,
 }
 
 /// The first part.

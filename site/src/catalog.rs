@@ -193,10 +193,23 @@ pub(crate) struct Stats {
     pub(crate) observations: Option<Observations>,
     #[serde(default)]
     pub(crate) confidence_mean: Option<f64>,
+    /// Hectares where the model extrapolates.
+    #[serde(default)]
+    pub(crate) outside_ha: Option<f64>,
+    #[serde(default)]
+    pub(crate) features: Vec<FeatureCounts>,
     #[serde(default)]
     pub(crate) doubtful: Option<Doubtful>,
     #[serde(default)]
     pub(crate) reference: Option<Reference>,
+}
+
+/// A feature of a model, here and among its samples.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FeatureCounts {
+    pub(crate) feature: String,
+    /// The population stability index.
+    pub(crate) drift: f64,
 }
 
 /// Hectares of a map of labels that rest on little.
@@ -356,7 +369,8 @@ fn require<T: DeserializeOwned>(store: &Store, key: &str) -> Result<T, SiteError
     })
 }
 
-fn get<T: DeserializeOwned>(store: &Store, key: &str) -> Result<Option<T>, SiteError> {
+/// The JSON document under `key`, if there is one.
+pub(crate) fn get<T: DeserializeOwned>(store: &Store, key: &str) -> Result<Option<T>, SiteError> {
     let wrong = |problem: String| SiteError::Store {
         path: key.to_owned(),
         problem,

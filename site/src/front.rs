@@ -65,6 +65,8 @@ pub(crate) enum Template {
     Home,
     /// The list of areas.
     Areas,
+    /// The list of models.
+    Models,
     /// The map.
     Map,
     /// The state of the service.
@@ -86,6 +88,7 @@ impl Template {
             Self::Page => "page.html",
             Self::Home => "home.html",
             Self::Areas => "areas.html",
+            Self::Models => "models.html",
             Self::Map => "map.html",
             Self::Status => "status.html",
             Self::Incident => "incident.html",

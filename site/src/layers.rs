@@ -46,6 +46,8 @@ struct Rasters {
     #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    applicability: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     observations: Option<String>,
 }
 
@@ -89,6 +91,7 @@ fn entry(layer: &Layer) -> Option<Entry<'_>> {
             Rasters {
                 map: cog("map"),
                 confidence: cog("confidence"),
+                applicability: cog("applicability"),
                 observations: cog("observations"),
             }
         },

@@ -1,5 +1,7 @@
 //! The pages: what they share, and how each is made from its template.
 
+mod models;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -21,23 +23,26 @@ use crate::front::{Day, Template};
 use crate::hash::{Digest, of_parts};
 use crate::links::{self, Scan};
 use crate::markdown;
+use crate::models::Models;
 use crate::output::Output;
 use crate::policy::{Does, Policy};
 use crate::search::{self, Passage, SearchPage};
 use crate::status::{Incident, StatusPage};
 use crate::structured::{Subject, json_ld};
-use crate::view::{self, AreaPage, Files, Hero, Picture};
+use crate::view::{self, AreaPage, Files, Hero, ModelRow, Picture};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
 const RELOAD: &str = include_str!("../assets/reload.js");
-const TEMPLATES: [(&str, &str); 13] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("base.html", include_str!("../templates/base.html")),
     ("page.html", include_str!("../templates/page.html")),
     ("home.html", include_str!("../templates/home.html")),
     ("cards.html", include_str!("../templates/cards.html")),
     ("areas.html", include_str!("../templates/areas.html")),
     ("area.html", include_str!("../templates/area.html")),
+    ("models.html", include_str!("../templates/models.html")),
+    ("model.html", include_str!("../templates/model.html")),
     ("map.html", include_str!("../templates/map.html")),
     ("capacity.html", include_str!("../templates/capacity.html")),
     ("status.html", include_str!("../templates/status.html")),
@@ -140,6 +145,7 @@ pub(crate) struct Extras {
 /// The parts of pages that come from the catalog.
 struct Shown {
     cards: Vec<view::Card>,
+    models: Vec<ModelRow>,
     hero: Option<Hero>,
 }
 
@@ -225,12 +231,12 @@ impl Site {
         self.search.is_some()
     }
 
-    /// Every Markdown page and every area's page; those that the earlier build made from the same are not made again.
+    /// Every Markdown page, every area's and every model's page; those that the earlier build made from the same are not made again.
     pub(crate) fn pages(
         &self,
         sources: &[Source],
         painter: &Painter,
-        catalog: &Catalog,
+        (catalog, models): (&Catalog, &Models),
         files: &Files,
         extras: &Extras,
         prior: &Prior,
@@ -240,6 +246,7 @@ impl Site {
             cards: cards
                 .map(|(id, area)| view::card(id, area, files))
                 .collect(),
+            models: view::model_rows(models),
             hero: view::hero(catalog, files),
         };
         let written = sources
@@ -253,6 +260,11 @@ impl Site {
         });
         let mut pages: Vec<Page> = written.collect::<Result<_, _>>()?;
         pages.extend(mapped.collect::<Result<Vec<_>, _>>()?);
+        let list = sources
+            .iter()
+            .find(|source| source.front.template == Template::Models)
+            .map(|source| source.address.as_str());
+        pages.extend(self.models(models, files, list, prior)?);
         Ok(pages)
     }
 
@@ -268,6 +280,7 @@ impl Site {
         let data = match front.template {
             Template::Home => [json(&shown.cards), json(&shown.hero)].concat(),
             Template::Areas => json(&shown.cards),
+            Template::Models => json(&shown.models),
             Template::Status => json(&extras.status),
             Template::Incident => json(&extras.status_address),
             Template::Api => json(&extras.api),
@@ -319,6 +332,7 @@ impl Site {
                     context.insert("live", &self.bundle.is_some());
                 }
                 Template::Areas => context.insert("areas", &shown.cards),
+                Template::Models => context.insert("models", &shown.models),
                 Template::Map => {
                     context.insert("bundle", &self.bundle);
                     context.insert("layers", "/map/layers.json");
@@ -455,7 +469,7 @@ impl Site {
         let absolute = |path: &str| base.map(|base| format!("{base}{path}"));
         let front = match subject {
             Subject::Written(front) => Some(front),
-            Subject::Area => None,
+            Subject::Area | Subject::Model => None,
         };
         let head = PageHead {
             title,
@@ -486,7 +500,7 @@ impl Site {
     fn policy(&self, subject: &Subject<'_>, address: &str) -> String {
         let template = match subject {
             Subject::Written(front) => front.template,
-            Subject::Area => Template::Page,
+            Subject::Area | Subject::Model => Template::Page,
         };
         let bundled = self.bundle.is_some();
         let map = bundled && address == "/map/";

@@ -53,6 +53,14 @@ impl fmt::Display for Policy<'_> {
     }
 }
 
+/// A model's report as a page of this site: it brings its own style, and may do nothing else. `None` where it has no head
+/// to say so in.
+pub(crate) fn of_report(html: &str) -> Option<String> {
+    const POLICY: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">";
+    let (before, after) = html.split_once("<head>")?;
+    Some(format!("{before}<head>\n{POLICY}{after}"))
+}
+
 /// The scheme and host of an address, or `None` for a path on this site.
 fn origin(href: &str) -> Option<&str> {
     let host = href.find("://")? + 3;
@@ -75,6 +83,15 @@ mod tests {
             origin("http://localhost:9000"),
             Some("http://localhost:9000")
         );
+    }
+
+    #[test]
+    fn a_report_may_style_itself_and_run_nothing() {
+        let page = of_report("<!doctype html><head><style>p{}</style></head>").unwrap();
+        let policy = page.find("default-src 'none'; style-src 'unsafe-inline'");
+        assert!(policy < page.find("<style>"), "{page}");
+        assert!(policy.is_some() && !page.contains("script-src"), "{page}");
+        assert_eq!(of_report("<p>no head"), None);
     }
 
     #[test]

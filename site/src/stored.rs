@@ -9,8 +9,11 @@ use geocrop_store::{Entry, Store, StoreError};
 use crate::error::SiteError;
 use crate::hash::{Digest, digest};
 
-/// The catalog's root, the one file outside the layers that pages link to.
+/// The catalog's root.
 const CATALOG: &str = "catalog.json";
+
+/// Where the models are.
+const MODELS: &str = "models";
 
 /// The files that pages may link to, by key.
 #[derive(Debug)]
@@ -20,17 +23,19 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Lists the layers and the catalog.
+    /// Lists the layers, the models and the catalog.
     pub(crate) fn list(store: &Store) -> Result<Self, SiteError> {
         let fault = |path: &str, error: &StoreError| SiteError::Store {
             path: path.to_owned(),
             problem: error.to_string(),
         };
         let layers = store.list("layers").map_err(|e| fault("layers", &e))?;
+        let models = store.list(MODELS).map_err(|e| fault(MODELS, &e))?;
         let root = store.head(CATALOG).map_err(|e| fault(CATALOG, &e))?;
         Ok(Self {
             entries: layers
                 .into_iter()
+                .chain(models)
                 .chain(root)
                 .map(|entry| (entry.key.clone(), entry))
                 .collect(),
@@ -41,6 +46,12 @@ impl Stored {
     /// Bytes of the file under `key`.
     pub(crate) fn size(&self, key: &str) -> Option<u64> {
         self.entries.get(key).map(|entry| entry.size)
+    }
+
+    /// The keys of the models' files, in their order.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
+        let keys = self.entries.keys().map(String::as_str);
+        keys.filter(|key| key.strip_prefix(MODELS).is_some_and(|k| k.starts_with('/')))
     }
 
     /// When the file under `key` was last written.

@@ -10,6 +10,8 @@ pub(crate) enum Subject<'a> {
     Written(&'a FrontMatter),
     /// The page of a mapped area.
     Area,
+    /// The card of a model.
+    Model,
 }
 
 /// The page's JSON-LD, fit to stand in a `script` element. It is data: no browser runs it, and no policy forbids it.
@@ -38,6 +40,7 @@ pub(crate) fn json_ld(
             );
             "Dataset"
         }
+        Subject::Model => "WebPage",
         Subject::Written(front) => {
             if let Some(section) = &front.section {
                 set("articleSection", json!(section));

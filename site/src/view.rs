@@ -1,12 +1,15 @@
 //! What templates see: an area and its layers as finished words, numbers and addresses.
 
+mod estimate;
 mod history;
 mod layer;
+mod model;
 mod record;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use geocrop_training::area::Record;
 use serde::Serialize;
 
 use crate::card::Motif;
@@ -14,6 +17,10 @@ use crate::catalog::{self, Area, Kind, Layer};
 use crate::format;
 use crate::picture;
 use history::Group;
+
+pub(crate) use model::{
+    ModelPage, ModelRow, model_pages, model_rows, report_address, version_address,
+};
 
 /// The picture of a map.
 #[derive(Debug, Clone, Serialize)]
@@ -98,8 +105,12 @@ struct LegendEntry {
 pub(crate) struct Files {
     /// The picture of a layer, by the item's key.
     pub(crate) pictures: BTreeMap<String, Picture>,
+    /// Areas that were estimated from points, by the item's key.
+    pub(crate) estimates: BTreeMap<String, Record>,
     /// Sizes in bytes of the store's files that are there.
     pub(crate) sizes: BTreeMap<String, u64>,
+    /// Addresses of models' cards.
+    pub(crate) cards: BTreeSet<String>,
     /// Where the site is seen, without a closing slash.
     pub(crate) base_url: Option<String>,
 }

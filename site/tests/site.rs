@@ -225,6 +225,89 @@ fn an_area_page_tells_everything_about_its_layer() {
 }
 
 #[test]
+fn a_maps_record_links_to_the_card_of_the_version_that_made_it() {
+    let site = Site::new();
+    site.build().unwrap();
+    let html = site.read("out/areas/valley/index.html");
+    assert!(html.contains("<dd>trees 3 <code>"), "{html}");
+    for (file, text) in [
+        ("3/model.json", "{}"),
+        ("3/card.json", "{}"),
+        ("production", "4\n"),
+    ] {
+        site.write(&format!("store/models/trees/{file}"), text);
+    }
+    site.build().unwrap();
+    let html = site.read("out/areas/valley/index.html");
+    assert!(
+        html.contains("<dd><a href=\"/models/trees/3/\">trees 3</a> <code>"),
+        "{html}"
+    );
+}
+
+#[test]
+fn areas_that_were_estimated_are_told_as_long_as_the_map_is_the_same() {
+    let site = Site::new();
+    let mut item = item();
+    item["type"] = json!("Feature");
+    item["stac_version"] = json!("1.1.0");
+    item["id"] = json!("cropland-2021-valley");
+    item["geometry"] = Value::Null;
+    let mut map = |sha256: &str| {
+        item["assets"]["map"]["file:checksum"] = json!(format!("1220{sha256}"));
+        site.write(&format!("store/{ITEM}"), &item.to_string());
+    };
+    let (this, other) = ("ab".repeat(32), "cd".repeat(32));
+    map(&this);
+    let before = site.build().unwrap();
+    let share = |value: f64, se: f64| json!({ "value": value, "se": se });
+    let estimate = json!({
+        "map": "layers/cropland/2021/valley", "map_sha256": this, "estimator": "olofsson2014",
+        "points": 1300, "total_ha": 30.72, "overall_accuracy": share(0.9, 0.01),
+        "classes": [
+            { "name": "other", "mapped_ha": 23.04, "area_ha": share(20.0, 1.0),
+              "users_accuracy": share(0.85, 0.02), "producers_accuracy": share(0.95, 0.01) },
+            { "name": "cropland", "mapped_ha": 7.68, "area_ha": share(10.72, 1.0),
+              "users_accuracy": share(0.95, 0.02), "producers_accuracy": null },
+            { "name": "never seen", "mapped_ha": 0.0, "area_ha": share(0.0, 0.0),
+              "users_accuracy": null, "producers_accuracy": null },
+        ],
+        "error_matrix": [], "labelled_by": "two <people>.", "of a later program": 1,
+    });
+    let key = "store/layers/cropland/2021/valley.estimate.json";
+    site.write(key, &estimate.to_string());
+    let report = site.build().unwrap();
+    assert_eq!((report.rendered, report.outdated_estimates), (1, 0));
+    let html = site.read("out/areas/valley/index.html");
+    for expected in [
+        "<li>Cropland: mapped 8 ha, estimated 11 ± 2 ha (95 %), from 1,300 points drawn at random</li>",
+        "90.0 ± 2.0 % of the map is right.",
+        "labelled by: two &lt;people&gt;.</p>",
+        "<td class=\"number\">95.0 ± 3.9 %</td><td class=\"number\">–</td>",
+        "href=\"/store/layers/cropland/2021/valley.estimate.json\"",
+    ] {
+        assert!(html.contains(expected), "{expected} is missing in:\n{html}");
+    }
+    assert!(!html.contains("never seen"));
+
+    map(&other);
+    for _ in 0..2 {
+        // Also where there is nothing left to do.
+        assert_eq!(site.build().unwrap().outdated_estimates, 1);
+        assert!(
+            !site
+                .read("out/areas/valley/index.html")
+                .contains("at random")
+        );
+    }
+    map(&this);
+    site.write(key, "no estimate");
+    assert!(site.fault().contains("valley.estimate.json"));
+    std::fs::remove_file(site.path(key)).unwrap();
+    assert_eq!(site.build().unwrap().pages, before.pages);
+}
+
+#[test]
 fn several_years_of_a_layer_stand_side_by_side_and_the_earlier_ones_are_folded() {
     let site = Site::new();
     let mut links = Vec::new();

@@ -33,14 +33,30 @@ pub struct Card {
     /// How it was trained; none if that was elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingCard>,
-    /// How well it did on samples it had not seen.
-    pub cross_validation: CrossValidation,
+    /// How well it did on samples it had not seen; none where its publisher kept the samples, as those of a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_validation: Option<CrossValidation>,
+    /// What others say of it, and what it was checked against besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluation: Vec<Statement>,
     /// The file beside the card.
     pub model: ModelCard,
     /// The program that trained it, with its version.
     pub program: String,
-    /// The version of XGBoost.
+    /// The version of XGBoost; empty where another program trained it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub xgboost: String,
+}
+
+/// A figure that was not computed from the samples of the card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// What was measured.
+    pub figure: String,
+    /// The value with its unit, as its source states it.
+    pub value: String,
+    /// Who states it, and where.
+    pub source: String,
 }
 
 /// What a model learnt from.
@@ -54,16 +70,59 @@ pub struct DataCard {
     pub source: String,
     /// What was changed since.
     pub change: String,
-    /// How many samples there are.
-    pub rows: usize,
+    /// How many samples there are, where they could be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
     /// How many of each class.
     pub classes: Vec<ClassRows>,
-    /// sha256 of the file.
-    pub sha256: String,
+    /// sha256 of the file, where it is at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// The licence of the data.
     pub licence: String,
     /// The words that the licence asks for.
     pub attribution: String,
+    /// The data set of the store that the table was made of; none for a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<DatasetCard>,
+}
+
+/// A data set as a model learnt from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetCard {
+    /// Its name in the store.
+    pub name: String,
+    /// Its version: another one for any other content.
+    pub version: String,
+    /// The batches that the table was joined of, in the order of its rows.
+    pub parts: Vec<Part>,
+}
+
+/// Rows of a table that belong together and were known, or not, to an earlier model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The batch.
+    pub batch: String,
+    /// sha256 of its table of features, in hexadecimal digits.
+    pub sha256: String,
+    /// How many rows it gave.
+    pub rows: usize,
+}
+
+impl DataCard {
+    /// What the table was joined of. A file is a single part, and data that were not at hand are none.
+    pub fn parts(&self) -> Vec<Part> {
+        if let Some(dataset) = &self.dataset {
+            return dataset.parts.clone();
+        }
+        let file = self.sha256.as_ref().zip(self.rows);
+        let part = file.map(|(sha256, rows)| Part {
+            batch: self.name.clone(),
+            sha256: sha256.clone(),
+            rows,
+        });
+        part.into_iter().collect()
+    }
 }
 
 /// How many samples a class has.
@@ -73,8 +132,9 @@ pub struct ClassRows {
     pub class: u32,
     /// Its name.
     pub name: String,
-    /// Its samples.
-    pub rows: usize,
+    /// Its samples, where they could be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
 }
 
 /// What was trained, with the settings that a search found, if there was one.
@@ -147,10 +207,20 @@ pub struct ModelCard {
     pub sha256: String,
     /// Its size.
     pub bytes: usize,
-    /// How many models vote.
+    /// How many models vote; 0 in a network.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub members: usize,
-    /// How many trees they have.
+    /// How many trees they have; 0 in a network.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub trees: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference to it"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl CrossValidation {
@@ -248,7 +318,7 @@ impl Card {
         let classes = classes.map(|(class, rows)| ClassRows {
             class: class as u32,
             name: name_of(class),
-            rows,
+            rows: Some(rows),
         });
         let (derived, xgboost) = of_file(bytes);
         Self {
@@ -262,16 +332,18 @@ impl Card {
                 title: about.data.title.clone(),
                 source: about.data.source.clone(),
                 change: about.data.change.clone(),
-                rows: table.rows,
+                rows: Some(table.rows),
                 classes: classes.collect(),
-                sha256: source.sha256.clone(),
+                sha256: Some(source.sha256.clone()),
                 licence: about.data.licence.clone(),
                 attribution: about.data.attribution.clone(),
+                dataset: None,
             },
             features: table.names.clone(),
             derived,
             training,
-            cross_validation: scores,
+            cross_validation: Some(scores),
+            evaluation: Vec::new(),
             model: ModelCard {
                 sha256: format!("{:x}", Sha256::digest(bytes)),
                 bytes: bytes.len(),
@@ -300,6 +372,9 @@ impl Card {
             .collect();
         if self.limits.is_empty() {
             missing.push("limits");
+        }
+        if self.cross_validation.is_none() && self.evaluation.is_empty() {
+            missing.push("cross_validation or evaluation");
         }
         missing
     }

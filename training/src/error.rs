@@ -14,6 +14,32 @@ pub enum TrainingError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file's records cannot be told apart.
+    #[error("{}: {source}; save it as text in UTF-8", path.display())]
+    Records {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: geocrop_model::csv::CsvError,
+    },
+    /// Training would not find memory for it.
+    #[error(
+        "{} has {rows} rows; training takes about {needed_mb} MB for those that are wanted, and may take {memory_mb}: \
+         take --rows {fits} of them at random, or give it more with --memory",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
+        /// Memory that those that are wanted need.
+        needed_mb: u64,
+        /// Memory that there is.
+        memory_mb: u64,
+        /// Rows that fit.
+        fits: u64,
+    },
     /// The file has no rows.
     #[error("{} has {found}, expected a header and one row per sample", path.display())]
     Empty {
@@ -33,6 +59,18 @@ pub enum TrainingError {
         path: PathBuf,
         /// The columns.
         found: String,
+    },
+    /// A column has no name.
+    #[error(
+        "{}: column {number} of the header has no name; name it, or take it out: the row numbers of a spreadsheet are no \
+         feature",
+        path.display()
+    )]
+    UnnamedColumn {
+        /// The file.
+        path: PathBuf,
+        /// Which one, from 1.
+        number: usize,
     },
     /// Two columns have one name.
     #[error("{}: two columns are called `{name}`; rename one", path.display())]

@@ -6,8 +6,7 @@
 //! - [`Table`], [`folds`]: samples, and how they are dealt for cross-validation, neighbours together.
 //! - [`evaluate`]: every figure with its interval, and whether one model beats another.
 //! - [`area`]: how many points to check, a blind label sheet, and areas with standard errors.
-//! - [`importance`], [`drift`], [`applicability`]: what a model uses, whether new imagery looks like
-//!   its samples, and where it may be used.
+//! - [`importance`], [`applicability`]: what a model uses, and where it may be used.
 //! - [`report`], [`Card`]: all of this for readers.
 //!
 //! The cross-validation predicts with `geocrop-model`, the evaluator that makes the maps, so that
@@ -23,13 +22,14 @@ mod calibrate;
 mod card;
 #[cfg(feature = "train")]
 mod derive;
-pub mod drift;
 mod error;
 pub mod evaluate;
 pub mod folds;
 mod held_out;
 mod import;
 pub mod importance;
+mod join;
+mod judgement;
 #[cfg(test)]
 mod metrics;
 mod options;
@@ -47,14 +47,17 @@ mod train;
 
 pub use about::{About, AboutData};
 pub use card::{
-    Card, ClassRows, CrossValidation, DataCard, ModelCard, RepeatFigures, TrainingCard,
+    Card, ClassRows, CrossValidation, DataCard, DatasetCard, ModelCard, Part, RepeatFigures,
+    Statement, TrainingCard,
 };
 pub use error::TrainingError;
 pub use held_out::HeldOut;
 pub use import::{Imported, import};
+pub use join::{JoinError, Joined, join};
+pub use judgement::{Champion, Comparisons, Incomparable, Judgement};
 pub use options::{SplitBy, TrainOptions};
 pub use plan::{CalibrationMethod, ClassWeights, Kind, MemberPlan, Plan};
 pub use promotion::reasons_against;
-pub use table::{Source, Table};
+pub use table::{ReadOptions, Source, Table};
 #[cfg(feature = "train")]
 pub use train::{Progress, Trained, train};

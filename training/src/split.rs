@@ -91,6 +91,15 @@ impl Split {
         }
     }
 
+    /// A second split, away from known places, where the first holds out single samples although the table's order
+    /// follows the land.
+    pub(crate) fn away(table: &Table, first: &Self, folds: usize, seed: u64) -> Option<Self> {
+        match first.groups {
+            Some(_) => None,
+            None => Self::of_runs(table, folds, seed),
+        }
+    }
+
     /// Folds of runs of rows that follow one another, where neighbouring rows resemble one another: then the order of the
     /// table follows the land, and this is nearer to how a model does at new places than single rows are.
     pub(crate) fn of_runs(table: &Table, folds: usize, seed: u64) -> Option<Self> {

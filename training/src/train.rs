@@ -3,20 +3,22 @@
 use std::sync::{Mutex, PoisonError};
 
 use geocrop_model::Ensemble;
+use geocrop_model::applicability::Applicability;
 use geocrop_model::ensemble::{Calibration, EnsembleFile, MemberFile};
 use rayon::prelude::*;
 
+use crate::applicability;
 use crate::boost::{self, Run, Samples};
 use crate::calibrate::{self, HeldOut as ToFit};
 use crate::card::{Card, CrossValidation};
 use crate::derive::Wide;
-use crate::drift::Population;
 use crate::evaluate::{Evaluation, Predictions, Resampling, evaluate};
 use crate::importance::{self, Importance, permutation_importance};
 use crate::plan::{CalibrationMethod, ClassWeights, MemberPlan, Plan};
 use crate::report::Report;
 use crate::split::Split;
 use crate::{HeldOut, SplitBy, Table, TrainOptions, TrainingError, search};
+use geocrop_model::drift::Population;
 
 /// Tables with more values than this are trained on one after the other, each with all threads: side by side, every thread
 /// would hold a copy.
@@ -37,6 +39,8 @@ pub struct Trained {
     pub importance: Vec<Importance>,
     /// What the features were like, for comparing new imagery with; none for a table that is too small.
     pub population: Option<Population>,
+    /// How far from the samples the model may be used; none where they do not differ.
+    pub applicability: Option<Applicability>,
 }
 
 impl Trained {
@@ -50,7 +54,8 @@ impl Trained {
             text.push('\n');
             text.into_bytes()
         };
-        let held_out = HeldOut::new(&self.card.data.sha256, &self.held_out);
+        let data = self.card.data.sha256.as_deref().unwrap_or_default();
+        let held_out = HeldOut::new(data, &self.held_out);
         let mut files = vec![
             (
                 "card.json",
@@ -61,6 +66,10 @@ impl Trained {
         if let Some(population) = &self.population {
             files.push(("population.json", pretty(serde_json::to_string(population))));
         }
+        if let Some(applicability) = &self.applicability {
+            let text = serde_json::to_string(applicability);
+            files.push(("applicability.json", pretty(text)));
+        }
         let report = self.report();
         files.push(("report.html", report.html().into_bytes()));
         files.push(("report.json", pretty(serde_json::to_string_pretty(&report))));
@@ -70,9 +79,11 @@ impl Trained {
 
     /// Everything that was found out, for people.
     pub fn report(&self) -> Report {
-        let (card, scores) = (&self.card, &self.card.cross_validation);
-        let mut warnings: Vec<String> = scores.caution.iter().cloned().collect();
-        if let Some(away) = &scores.new_places {
+        let card = &self.card;
+        let scores = card.cross_validation.as_ref();
+        let caution = scores.and_then(|scores| scores.caution.clone());
+        let mut warnings: Vec<String> = caution.into_iter().collect();
+        if let Some(away) = scores.and_then(|scores| scores.new_places.as_ref()) {
             warnings.push(format!(
                 "At new places expect less: accuracy {:.3}, F1 {:.3} ({}).",
                 away.accuracy.value, away.f1.value, away.scheme
@@ -92,9 +103,15 @@ impl Trained {
             ("Zone", card.zone.clone()),
             (
                 "Samples",
-                format!("{} of {}", card.data.rows, card.data.title),
+                match card.data.rows {
+                    Some(rows) => format!("{rows} of {}", card.data.title),
+                    None => card.data.title.clone(),
+                },
             ),
-            ("Judged by", scores.scheme.clone()),
+            (
+                "Judged by",
+                scores.map_or_else(String::new, |scores| scores.scheme.clone()),
+            ),
             ("Models", members.join("; ")),
             (
                 "Features",
@@ -149,7 +166,12 @@ pub fn train(
     let (split, raw, held_out, models) = task.cross_validate(0)?;
     let importance = task.importance(&split, &models)?;
     drop(models);
-    let new_places = task.new_places(&split)?;
+    let away = Split::away(table, &split, options.folds, options.seed);
+    let new_places = match &away {
+        Some(runs) => Some(Box::new(task.judged(runs)?)),
+        None => None,
+    };
+    let applicability = task.applicability(away.as_ref().unwrap_or(&split), &importance);
     let evaluation = evaluate(&held_out, Resampling::default())?;
     let mut repeats = vec![Card::figures(&evaluation)];
     for repeat in 1..options.repeats {
@@ -173,11 +195,16 @@ pub fn train(
         evaluation,
         importance,
         population: Population::of(&table.names, &table.values).ok(),
+        applicability,
     })
 }
 
 /// How often each feature is shuffled.
 const SHUFFLES: usize = 3;
+
+/// Samples that stand for all of them in the area of applicability: twice as many change the index of a pixel by a
+/// hundredth, and make maps take longer.
+const PROTOTYPES: usize = 500;
 
 /// A split, scores before calibration, predictions after it, and the folds' models.
 type Validated = (Split, Vec<f32>, Predictions, Vec<Ensemble>);
@@ -235,17 +262,22 @@ impl<'t> Task<'t> {
         Ok((split, raw, predictions, models))
     }
 
-    /// A second look where single samples were held out although the table's order follows the land.
-    fn new_places(&self, split: &Split) -> Result<Option<Box<CrossValidation>>, TrainingError> {
-        if split.groups.is_some() {
-            return Ok(None);
-        }
-        let Some(runs) = Split::of_runs(self.table, self.options.folds, self.options.seed) else {
-            return Ok(None);
+    /// The cross-validation by another split.
+    fn judged(&self, split: &Split) -> Result<CrossValidation, TrainingError> {
+        let (raw, _) = self.held_out(split, self.options.seed)?;
+        let evaluation = evaluate(&self.calibrated(&raw, split), Resampling::default())?;
+        Ok(CrossValidation::of(split, evaluation))
+    }
+
+    /// Where the figures of a cross-validation still mean something. There is none of samples that do not differ.
+    fn applicability(&self, split: &Split, importance: &[Importance]) -> Option<Applicability> {
+        let weights: Vec<f64> = importance.iter().map(|of| of.auc.mean).collect();
+        let samples = applicability::Samples {
+            values: &self.table.values,
+            fold: &split.fold,
+            weights: &weights,
         };
-        let (raw, _) = self.held_out(&runs, self.options.seed)?;
-        let evaluation = evaluate(&self.calibrated(&raw, &runs), Resampling::default())?;
-        Ok(Some(Box::new(CrossValidation::of(&runs, evaluation))))
+        applicability::fit(samples, PROTOTYPES, self.options.seed).ok()
     }
 
     /// What each sample was given by a model of the other folds, before calibration; `[rows, outputs]`.

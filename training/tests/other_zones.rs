@@ -9,8 +9,8 @@
 use std::path::{Path, PathBuf};
 
 use geocrop_model::Applicability;
+use geocrop_model::drift::{Change, Population};
 use geocrop_training::applicability::{Samples, fit};
-use geocrop_training::drift::{Change, Population};
 use geocrop_training::{Table, folds};
 
 /// The samples of a zone, where the machine has them.

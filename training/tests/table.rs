@@ -5,7 +5,7 @@
     reason = "in a test, a failed unwrap is the failed test"
 )]
 
-use geocrop_training::{Table, TrainingError};
+use geocrop_training::{ReadOptions, Table, TrainingError};
 
 fn read(text: &str) -> Result<Table, TrainingError> {
     let folder = tempfile::tempdir().unwrap();
@@ -97,4 +97,86 @@ fn a_table_that_teaches_nothing_is_refused() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("cannot read no-such-folder"), "{error}");
+}
+
+#[test]
+fn a_row_number_without_a_name_is_no_feature() {
+    refused(
+        ",Class,red\n0,1,0.5\n1,0,0.25\n",
+        "column 1 of the header has no name",
+    );
+    let spaced = read("#Class red\n1 0.5\n0 0.25\n").unwrap();
+    assert_eq!(spaced.names, ["red"]);
+}
+
+#[test]
+fn commas_inside_of_quotes_are_no_separators() {
+    let table = read("Class,group,red\n1,\"west, below\",0.5\n0,\"east\",0.25\n").unwrap();
+    assert_eq!(table.groups, Some(vec![0, 1]));
+    refused("Class,red\n1,\"0.5\n0,0.25\n", "not closed");
+}
+
+/// A table of so many rows; the feature is the row's number.
+fn long(rows: u32) -> String {
+    let rows = (0..rows).map(|row| format!("{} {row}\n", row % 2));
+    format!("# Class number\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn a_part_of_a_long_table_is_drawn_at_random_and_keeps_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("samples.txt");
+    std::fs::write(&path, long(10_000)).unwrap();
+    let draw = |seed| {
+        let options = ReadOptions {
+            rows: Some(500),
+            seed,
+            memory_mb: None,
+        };
+        Table::read_with(&path, &options).unwrap()
+    };
+    let (one, other) = (draw(1), draw(2));
+    assert_eq!(
+        (one.rows, one.values.len(), one.labels.len()),
+        (500, 500, 500)
+    );
+    assert!(one.values.is_sorted(), "in the order of the file");
+    assert_eq!(one, draw(1));
+    assert_ne!(one.values, other.values);
+    // The mean of 500 of 0 to 9999 has a standard error of 126.
+    let mean = one.values.iter().sum::<f32>() / 500.0;
+    assert!((mean - 4999.5).abs() < 500.0, "{mean}");
+    assert_eq!(one.source, Table::read(&path).unwrap().source);
+
+    let all = ReadOptions {
+        rows: Some(20_000),
+        ..ReadOptions::default()
+    };
+    assert_eq!(
+        Table::read_with(&path, &all).unwrap(),
+        Table::read(&path).unwrap()
+    );
+}
+
+#[test]
+fn a_table_that_memory_does_not_hold_is_refused_with_the_way_out_before_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("samples.txt");
+    // The last row is broken: who reads it says so.
+    std::fs::write(&path, format!("{}1 x\n", long(100_000))).unwrap();
+    let read = |rows| {
+        let options = ReadOptions {
+            rows,
+            seed: 1,
+            memory_mb: Some(1),
+        };
+        Table::read_with(&path, &options).unwrap_err().to_string()
+    };
+    let refused = read(None);
+    assert!(
+        refused.contains("100001 rows") && refused.contains("--rows"),
+        "{refused}"
+    );
+    let broken = read(Some(1000));
+    assert!(broken.contains("line 100002, column `number`"), "{broken}");
 }

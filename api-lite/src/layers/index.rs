@@ -59,6 +59,7 @@ pub(crate) struct Area {
     pub(crate) aoi: Option<Aoi>,
     pub(crate) map: MapFile,
     pub(crate) confidence: Option<MapFile>,
+    pub(crate) applicability: Option<MapFile>,
     pub(crate) classes: Vec<Class>,
     recipe_title: Option<String>,
     attribution: Option<String>,
@@ -153,9 +154,10 @@ impl Layer {
                 a[3].max(b[3]),
             ]
         });
-        let files = areas
-            .iter()
-            .flat_map(|area| [Some(&area.map), area.confidence.as_ref()]);
+        let files = areas.iter().flat_map(|area| {
+            let beside = [area.confidence.as_ref(), area.applicability.as_ref()];
+            [Some(&area.map)].into_iter().chain(beside)
+        });
         let versions: Vec<&str> = files.flatten().map(|file| file.version.as_str()).collect();
         let version = ContentHash::of_bytes(versions.join(" ").as_bytes()).short();
         let described = described.unwrap_or_default();
@@ -233,6 +235,10 @@ impl Area {
             max_vertices: usize::MAX,
             max_area_km2: None,
         };
+        let beside = |name: &str| {
+            let asset = item.assets.get(name);
+            asset.and_then(|asset| MapFile::of(asset, keys))
+        };
         Some(Self {
             recipe: keys.recipe()?.clone(),
             period,
@@ -242,10 +248,8 @@ impl Area {
             bounds: item.bbox.as_slice().try_into().ok()?,
             aoi: Aoi::parse(&geometry, keys.area(), &limits).ok(),
             map: MapFile::of(map, keys)?,
-            confidence: item
-                .assets
-                .get("confidence")
-                .and_then(|asset| MapFile::of(asset, keys)),
+            confidence: beside("confidence"),
+            applicability: beside("applicability"),
             classes: classes(map, kind.as_deref() == Some("index")),
             recipe_title: text("geocrop:recipe_title"),
             attribution: text("geocrop:attribution").filter(|text| !text.is_empty()),

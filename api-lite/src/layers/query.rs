@@ -29,6 +29,7 @@ enum Asset {
     #[default]
     Map,
     Confidence,
+    Applicability,
 }
 
 impl TileQuery {
@@ -68,6 +69,7 @@ impl TileQuery {
         match self.asset {
             Asset::Map => Some(&area.map),
             Asset::Confidence => area.confidence.as_ref(),
+            Asset::Applicability => area.applicability.as_ref(),
         }
     }
 
@@ -124,8 +126,9 @@ fn asset(text: &str) -> Result<Asset, Problem> {
     match text {
         "map" => Ok(Asset::Map),
         "confidence" => Ok(Asset::Confidence),
+        "applicability" => Ok(Asset::Applicability),
         other => Err(wrong("asset", &format!("there is no asset {other:?}"))
-            .hint("It is map, which is drawn without it, or confidence.")),
+            .hint("It is map, which is drawn without it, confidence or applicability.")),
     }
 }
 

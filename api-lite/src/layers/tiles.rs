@@ -49,7 +49,7 @@ impl Format {
         ("classes" = Option<String>, Query, description = "Only these classes are drawn: values with commas between.", example = "1,4,5"),
         ("hide" = Option<String>, Query, description = "These classes are not drawn."),
         ("colormap" = Option<String>, Query, description = "Other colours: a JSON object of `[r, g, b, a]` or `\"#rrggbb\"` by value, as TiTiler takes it. Values that it leaves out are not drawn."),
-        ("asset" = Option<String>, Query, description = "`map`, or `confidence` where there is one."),
+        ("asset" = Option<String>, Query, description = "`map`, or `confidence` or `applicability` where there is one."),
         ("v" = Option<String>, Query, description = "The layer's version: then the tile may be kept for ever."),
     ),
     responses(

@@ -7,13 +7,29 @@ use clap::{Args as ClapArgs, Subcommand};
 use super::Places;
 
 #[derive(Debug, ClapArgs)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Train {
     /// Table of samples: a class, one column per feature, and perhaps `group`, `lon` and `lat`.
-    #[arg(long)]
-    pub(crate) data: PathBuf,
+    #[arg(long, required_unless_present = "dataset", conflicts_with = "dataset")]
+    pub(crate) data: Option<PathBuf>,
+    /// Data set of the store to learn from instead: all its batches together, as they are now.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// Recipe of the features at places, for a data set with batches of places: a name in the folder of recipes, or a file.
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) recipe: Option<String>,
+    /// Imagery for these features: a description (*.toml), a catalog.json, a STAC API or a folder.
+    #[arg(long, requires = "recipe")]
+    pub(crate) source: Option<String>,
+    /// Do nothing if the newest version in the store learnt from the data set as it is.
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) if_new: bool,
     /// Folder for model.json, card.json, the report and what later comparisons need.
-    #[arg(long)]
-    pub(crate) out: PathBuf,
+    #[arg(long, required_unless_present = "dataset")]
+    pub(crate) out: Option<PathBuf>,
     /// What is trained: default, plain (one XGBoost model), or a TOML file like those in training/plans.
     #[arg(long, default_value = "default")]
     pub(crate) plan: String,
@@ -32,15 +48,27 @@ pub(crate) struct Train {
     /// What the card says beyond figures, a TOML file like those in training/about.
     #[arg(long)]
     pub(crate) about: Option<PathBuf>,
-    /// Name of the model [default: as --about or a known table has it].
+    /// Name of the model [default: as --about or a known table has it, else the data set's].
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Its version [default: as --about or a known table has it].
+    /// Its version [default: as --about or a known table has it; for a data set the next number].
     #[arg(long)]
     pub(crate) model_version: Option<String>,
     /// Put the model into the store when it is trained; which version serves does not change.
     #[arg(long)]
     pub(crate) register: bool,
+    /// Put it into the store, and let it serve if it is better beyond noise than the version that does.
+    #[arg(long)]
+    pub(crate) promote: bool,
+    /// File for one word on what came of it: current, trained, registered, kept or promoted.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) outcome: Option<PathBuf>,
+    /// Learn from so many samples at random instead of all.
+    #[arg(long)]
+    pub(crate) rows: Option<usize>,
+    /// Memory that training may take, in MB; a table that needs more is refused before it is read [default: what is free].
+    #[arg(long, value_name = "MB")]
+    pub(crate) memory: Option<u64>,
     /// Seed of the shuffle and of the sampling of rows and columns.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -104,6 +132,7 @@ Example:
     /// How far the features of new imagery are from those that a model learnt from.
     #[command(after_help = "\
 Example:
+  geocrop model drift cropland-southeast-africa --layer cropland-southeast-africa/2025    all maps of a year
   geocrop model drift cropland-southeast-africa --data features-of-2026.csv")]
     Drift(ModelDrift),
 }
@@ -208,8 +237,11 @@ pub(crate) struct ModelDrift {
     /// The model, with its version behind a slash or the one that serves.
     pub(crate) model: String,
     /// Features of the new imagery: a table like those that models are trained on; its classes do not matter.
-    #[arg(long)]
-    pub(crate) data: PathBuf,
+    #[arg(long, required_unless_present = "layer")]
+    pub(crate) data: Option<PathBuf>,
+    /// Maps that the model made, RECIPE/PERIOD or RECIPE/PERIOD/AREA: some of their pixels were counted when they were made.
+    #[arg(long, value_name = "LAYER", conflicts_with = "data")]
+    pub(crate) layer: Option<String>,
     #[command(flatten)]
     pub(crate) places: Places,
     /// One JSON document on stdout.

@@ -1,6 +1,6 @@
 //! `geocrop dataset`: batches of labelled samples, checked, counted and kept in the store.
 
-mod extract;
+pub(super) mod extract;
 mod reading;
 
 use std::path::{Path, PathBuf};

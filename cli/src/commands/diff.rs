@@ -207,7 +207,7 @@ fn largest(found: &Difference, ha: &dyn Fn(f64) -> String) -> String {
 }
 
 /// A number with its thousands set apart.
-fn number(value: f64, digits: usize) -> String {
+pub(super) fn number(value: f64, digits: usize) -> String {
     let plain = format!("{value:.digits$}");
     let (whole, rest) = plain.split_at(plain.find('.').unwrap_or(plain.len()));
     let mut grouped = String::new();

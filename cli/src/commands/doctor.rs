@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use geocrop_model::Ensemble;
-use geocrop_precompute::Recipe;
 use geocrop_precompute::recipe::Output;
+use geocrop_precompute::{NetworkManifest, Recipe};
 use geocrop_source::Description;
 use geocrop_store::Store;
 use serde_json::json;
@@ -164,23 +164,31 @@ fn models(folder: &Path, findings: &mut Vec<Finding>) {
     for version in folders(folder).iter().flat_map(|name| folders(name)) {
         let what = format!("model {}", version.display());
         let file = version.join("model.json");
-        findings.push(match Ensemble::load(&file) {
-            Ok(model) => Finding {
-                what,
-                problem: None,
-                detail: format!(
-                    "{} trees, {} features",
-                    model.num_trees(),
-                    model.num_features()
-                ),
-            },
-            Err(error) => Finding {
-                what,
-                problem: Some(error.to_string()),
-                detail: String::new(),
-            },
+        let (detail, problem) = match model(&file) {
+            Ok(detail) => (detail, None),
+            Err(error) => (String::new(), Some(format!("{error:#}"))),
+        };
+        findings.push(Finding {
+            what,
+            problem,
+            detail,
         });
     }
+}
+
+/// What a model's file holds.
+fn model(file: &Path) -> Result<String> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    if NetworkManifest::is_one(&bytes) {
+        let manifest = NetworkManifest::from_slice(&bytes, &file.display().to_string())?;
+        return Ok(format!("a network of the data set {}", manifest.data_set));
+    }
+    let model = Ensemble::from_slice(&bytes)?;
+    Ok(format!(
+        "{} trees, {} features",
+        model.num_trees(),
+        model.num_features()
+    ))
 }
 
 fn store(config: &Config, findings: &mut Vec<Finding>) {

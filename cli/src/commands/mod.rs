@@ -1,6 +1,7 @@
 //! One thin file per command: settings in, a library called, the outcome shown.
 
 mod api;
+mod area;
 mod backup;
 mod buffer;
 mod capacity;
@@ -46,6 +47,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Predict(args) => predict::run(&args, config),
         Command::Composite(args) => composite::run(&args),
         Command::Diff(args) => diff::run(&args, config),
+        Command::Area(command) => area::run(&command, config),
         Command::Buffer(args) => buffer::run(&args),
         Command::ZonalStats(args) => zonal::run(&args, config),
         Command::Network(args) => network::run(&args, &config),

@@ -1,23 +1,23 @@
 //! `geocrop model`: versions of models, which one serves, and whether another one may.
 
+mod drift;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use geocrop_model::Ensemble;
-use geocrop_precompute::{KnownModel, ModelStore, Recipe, misfits};
+use geocrop_precompute::{KnownModel, ModelStore, NetworkManifest, Recipe, misfits};
 use geocrop_store::registry::{Promotion, Registry};
 use geocrop_store::{Slug, Store};
 use geocrop_tracking::RunsFolder;
-use geocrop_training::drift::Population;
 use geocrop_training::evaluate::{Comparison, Predictions, Resampling, compare};
 use geocrop_training::{About, Card, HeldOut, Table, import, reasons_against};
 use serde::de::DeserializeOwned;
 
 use super::{places, precompute};
 use crate::args::{
-    Model, ModelCompare, ModelDrift, ModelImport, ModelList, ModelPromote, ModelRegister,
-    ModelRollback, Places,
+    Model, ModelCompare, ModelImport, ModelList, ModelPromote, ModelRegister, ModelRollback, Places,
 };
 use crate::config::Config;
 use crate::progress;
@@ -30,34 +30,58 @@ pub(crate) fn run(command: &Model, config: Config) -> Result<()> {
         Model::Rollback(args) => rollback(args, config),
         Model::Register(args) => register(args, config),
         Model::Import(args) => take_in(args, config),
-        Model::Drift(args) => drift(args, config),
+        Model::Drift(args) => drift::drift(args, config),
+    }
+}
+
+/// What a version is.
+enum Kind {
+    Trees(Box<Ensemble>),
+    /// Its weights are among the data sets; a map looks for them when it is made.
+    Network,
+}
+
+impl Kind {
+    /// Reads `model.json`; `label` names the version in messages.
+    fn read(bytes: &[u8], label: &str) -> Result<Self> {
+        if NetworkManifest::is_one(bytes) {
+            NetworkManifest::from_slice(bytes, label)?;
+            return Ok(Self::Network);
+        }
+        Ok(Self::Trees(Box::new(Ensemble::from_slice(bytes)?)))
     }
 }
 
 /// The store's models, and those of the project's folder.
-struct House {
-    config: Config,
-    registry: Registry,
+pub(super) struct House {
+    pub(super) config: Config,
+    store: Store,
+    pub(super) registry: Registry,
 }
 
 impl House {
-    fn new(mut config: Config, of: &Places) -> Result<Self> {
+    pub(super) fn new(mut config: Config, of: &Places) -> Result<Self> {
         places(&mut config, of);
-        let registry = Registry::new(Store::open(config.get("store"))?);
-        Ok(Self { config, registry })
+        let store = Store::open(config.get("store"))?;
+        let registry = Registry::new(store.clone());
+        Ok(Self {
+            config,
+            store,
+            registry,
+        })
     }
 
-    fn recipes(&self) -> Vec<Recipe> {
+    pub(super) fn recipes(&self) -> Vec<Recipe> {
         Recipe::read_dir(&self.config.path("recipes")).unwrap_or_default()
     }
 
-    fn known(&self) -> Result<Vec<KnownModel>> {
+    pub(super) fn known(&self) -> Result<Vec<KnownModel>> {
         let engine = precompute::engine(&self.config)?;
         Ok(ModelStore::new(&engine, &self.recipes()).list()?)
     }
 
     /// The version that serves: the store's word, else the folder's.
-    fn production(&self, name: &Slug) -> Result<Option<String>> {
+    pub(super) fn production(&self, name: &Slug) -> Result<Option<String>> {
         if let Some(version) = self.registry.production(name)? {
             return Ok(Some(version));
         }
@@ -89,7 +113,7 @@ impl House {
         }
     }
 
-    fn parsed<T: DeserializeOwned>(
+    pub(super) fn parsed<T: DeserializeOwned>(
         &self,
         name: &Slug,
         version: &str,
@@ -104,7 +128,7 @@ impl House {
         })?))
     }
 
-    fn model(&self, name: &Slug, version: &str) -> Result<Ensemble> {
+    fn model(&self, name: &Slug, version: &str) -> Result<Kind> {
         let bytes = self.file(name, version, "model.json")?.ok_or_else(|| {
             anyhow!(
                 "there is no models/{name}/{version}/model.json in {} or {}; 'geocrop model list' shows what there is",
@@ -112,10 +136,20 @@ impl House {
                 self.config.path("models").display()
             )
         })?;
-        Ok(Ensemble::from_slice(&bytes)?)
+        Kind::read(&bytes, &format!("{name}/{version}"))
     }
 
-    fn card(&self, name: &Slug, version: &str) -> Result<Card> {
+    /// A version that predicts rows of features.
+    pub(super) fn trees(&self, name: &Slug, version: &str) -> Result<Ensemble> {
+        match self.model(name, version)? {
+            Kind::Trees(trees) => Ok(*trees),
+            Kind::Network => bail!(
+                "{name}/{version} is a network: it takes images and no rows of features, so no table says anything of it; 'geocrop diff' compares the maps that two versions make"
+            ),
+        }
+    }
+
+    pub(super) fn card(&self, name: &Slug, version: &str) -> Result<Card> {
         self.parsed(name, version, "card.json")?.ok_or_else(|| {
             anyhow!("models/{name}/{version} has no card.json; train or import it again")
         })
@@ -129,6 +163,9 @@ impl House {
         challenger: &str,
         data: Option<&Path>,
     ) -> Result<Comparison> {
+        for version in [champion, challenger] {
+            self.trees(name, version)?;
+        }
         let Some(data) = data else {
             let kept = |version: &str| -> Result<HeldOut> {
                 self.parsed(name, version, "held-out.json")?.ok_or_else(|| {
@@ -147,14 +184,14 @@ impl House {
         };
         let table = Table::read(data)?;
         for version in [champion, challenger] {
-            if self.card(name, version)?.data.sha256 == table.source.sha256 {
+            if self.card(name, version)?.data.sha256.as_ref() == Some(&table.source.sha256) {
                 bail!(
                     "{} is what {name}/{version} learnt from: a model knows its own samples; leave --data out to compare the cross-validations",
                     data.display()
                 );
             }
         }
-        let of = |version| predict(&self.model(name, version)?, &table);
+        let of = |version| predict(&self.trees(name, version)?, &table);
         Ok(compare(
             &of(champion)?,
             &of(challenger)?,
@@ -184,11 +221,11 @@ fn list(args: &ModelList, config: Config) -> Result<()> {
             continue;
         }
         let card = match known.name.parse::<Slug>() {
-            Ok(name) if !known.network => house
+            Ok(name) => house
                 .parsed::<Card>(&name, &known.version, "card.json")
                 .ok()
                 .flatten(),
-            _ => None,
+            Err(_) => None,
         };
         rows.push((known, card));
     }
@@ -209,18 +246,9 @@ fn list(args: &ModelList, config: Config) -> Result<()> {
     for (known, card) in &rows {
         let serves = if known.production { "serves" } else { "" };
         let _ = write!(text, "{:<32} {:<8} {serves:<7}", known.name, known.version);
-        match (card, &known.missing) {
-            (_, Some(missing)) => _ = writeln!(text, " {missing}"),
-            (Some(card), _) => {
-                let scores = &card.cross_validation;
-                _ = writeln!(
-                    text,
-                    " accuracy {:.3}, F1 {:.3}, {} samples",
-                    scores.accuracy.value, scores.f1.value, card.data.rows
-                );
-            }
-            _ => text.push('\n'),
-        }
+        let said = card.as_ref().map(summary).into_iter();
+        let said: Vec<String> = said.chain(known.missing.clone()).collect();
+        let _ = writeln!(text, " {}", said.join("; "));
     }
     if let Some(name) = args
         .name
@@ -242,6 +270,21 @@ fn list(args: &ModelList, config: Config) -> Result<()> {
     }
     progress::print(text.trim_end());
     Ok(())
+}
+
+/// How good a model is, in a line.
+fn summary(card: &Card) -> String {
+    let mut parts = Vec::new();
+    if let Some(scores) = &card.cross_validation {
+        parts.push(format!(
+            "accuracy {:.3}, F1 {:.3}",
+            scores.accuracy.value, scores.f1.value
+        ));
+    } else if let Some(said) = card.evaluation.first() {
+        parts.push(format!("{}: {}", said.figure.to_lowercase(), said.value));
+    }
+    parts.extend(card.data.rows.map(|rows| format!("{rows} samples")));
+    parts.join(", ")
 }
 
 fn compare_two(args: &ModelCompare, config: Config) -> Result<()> {
@@ -300,12 +343,12 @@ fn promote(args: &ModelPromote, config: Config) -> Result<()> {
             )),
         }
     }
-    let recipes = house.recipes();
-    against.extend(reasons_against(
-        &card,
-        comparison.as_ref(),
-        &misfits(&recipes, name.as_str(), &model),
-    ));
+    let unfit = match &model {
+        Kind::Trees(trees) => misfits(&house.recipes(), name.as_str(), trees),
+        // A manifest that can be read has the bands and classes that recipes make and name.
+        Kind::Network => Vec::new(),
+    };
+    against.extend(reasons_against(&card, comparison.as_ref(), &unfit));
     if !against.is_empty() && !args.force {
         bail!(
             "{name}/{} does not serve: {}. --force --why 'words' lets it serve even so, and is kept",
@@ -328,13 +371,15 @@ fn promote(args: &ModelPromote, config: Config) -> Result<()> {
         (None, _) => verdict,
         (Some(why), false) => format!("{why} (against: {})", against.join("; ")),
     };
-    change(
+    let said = change(
         &house,
         &name,
         from,
         &args.candidate,
         (&args.by, why, !against.is_empty()),
-    )
+    )?;
+    progress::print(&said);
+    Ok(())
 }
 
 fn rollback(args: &ModelRollback, config: Config) -> Result<()> {
@@ -344,23 +389,25 @@ fn rollback(args: &ModelRollback, config: Config) -> Result<()> {
     let now = house.registry.production(&name)?;
     // Whether it can still be read, before it serves.
     house.model(&name, &to)?;
-    change(
+    let said = change(
         &house,
         &name,
         now,
         &to,
         (&args.by, format!("back: {}", args.why), false),
-    )
+    )?;
+    progress::print(&said);
+    Ok(())
 }
 
-/// Lets a version serve, and says what follows.
-fn change(
+/// Lets a version serve, and tells what follows.
+pub(super) fn change(
     house: &House,
     name: &Slug,
     from: Option<String>,
     to: &str,
     (by, why, forced): (&str, String, bool),
-) -> Result<()> {
+) -> Result<String> {
     house.registry.promote(
         name,
         Promotion {
@@ -383,10 +430,9 @@ fn change(
     {
         runs.give_alias(&run.id, "production")?;
     }
-    progress::print(&format!(
+    Ok(format!(
         "{name}/{to} serves: jobs that start from now on use it, and the next 'geocrop precompute run' makes the maps of its recipes again"
-    ));
-    Ok(())
+    ))
 }
 
 fn register(args: &ModelRegister, config: Config) -> Result<()> {
@@ -406,6 +452,8 @@ fn register(args: &ModelRegister, config: Config) -> Result<()> {
         "population.json",
         "report.json",
         "report.html",
+        "judgement.json",
+        "applicability.json",
         "model.json",
     ] {
         match read(file) {
@@ -418,7 +466,7 @@ fn register(args: &ModelRegister, config: Config) -> Result<()> {
         }
     }
     if let Some((_, model)) = files.last() {
-        Ensemble::from_slice(model)?;
+        Kind::read(model, &format!("{}/{}", card.name, card.version))?;
     }
     house
         .registry
@@ -457,49 +505,10 @@ fn take_in(args: &ModelImport, config: Config) -> Result<()> {
     house
         .registry
         .register(&name, &about.version, &imported.files())?;
-    let scores = &imported.card.cross_validation;
     progress::print(&format!(
-        "{name}/{} is in the store: predictions as expected on {} samples, accuracy {:.3}, F1 {:.3}",
-        about.version, table.rows, scores.accuracy.value, scores.f1.value
+        "{name}/{} is in the store: predictions as expected, {}",
+        about.version,
+        summary(&imported.card)
     ));
-    Ok(())
-}
-
-fn drift(args: &ModelDrift, config: Config) -> Result<()> {
-    let house = House::new(config, &args.places)?;
-    let (name, version) = args
-        .model
-        .split_once('/')
-        .unwrap_or((&args.model, "production"));
-    let name: Slug = name.parse()?;
-    let version = match version {
-        "production" => house
-            .production(&name)?
-            .ok_or_else(|| anyhow!("no version of {name} serves; give one: {name}/VERSION"))?,
-        version => version.to_owned(),
-    };
-    let population: Population = house.parsed(&name, &version, "population.json")?.ok_or_else(|| {
-        anyhow!("models/{name}/{version} has no population.json: nothing tells what its features were like; train it again")
-    })?;
-    let model = house.model(&name, &version)?;
-    let table = Table::read(&args.data)?;
-    let mut found = population.drift(&table.in_order(model.feature_names())?)?;
-    found.sort_by(|a, b| b.index.total_cmp(&a.index));
-    if args.json {
-        progress::print(&serde_json::to_string_pretty(&found)?);
-        return Ok(());
-    }
-    let mut text = format!(
-        "{name}/{version}, population stability index of {} rows\n",
-        table.rows
-    );
-    for one in &found {
-        let _ = writeln!(
-            text,
-            "  {:<20} {:.3}  {}",
-            one.feature, one.index, one.change
-        );
-    }
-    progress::print(text.trim_end());
     Ok(())
 }

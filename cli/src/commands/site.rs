@@ -58,6 +58,18 @@ pub(crate) fn build_with(options: &BuildOptions) -> Result<()> {
                 report.changed,
                 1000.0 * report.seconds
             ));
+            if report.outdated_estimates > 0 {
+                progress::line(&format!(
+                    "{} area estimate(s) left out: their maps were made again since the points were drawn",
+                    report.outdated_estimates
+                ));
+            }
+            if report.foreign_cards > 0 {
+                progress::line(&format!(
+                    "{} model card(s) left out: they were written by another version of this program",
+                    report.foreign_cards
+                ));
+            }
             if options.base_url.is_none() {
                 progress::line(
                     "without --base-url the site has no canonical links, sitemap, feed and preview cards",

@@ -62,7 +62,7 @@ fn landscape(dir: &Path) {
 }
 
 /// Makes the map of the valley with a recipe's file into a store.
-fn mapped(dir: &Path, recipe: &str, store: &str) -> std::process::Output {
+pub(crate) fn mapped(dir: &Path, recipe: &str, store: &str) -> std::process::Output {
     let source = dir.join("source.toml").display().to_string();
     let aoi = dir.join("aois/valley.geojson").display().to_string();
     command(&[

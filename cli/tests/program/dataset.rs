@@ -226,7 +226,7 @@ fn a_file_is_checked_without_being_added() {
 }
 
 /// A landscape, and points all over it: `lon,lat,class,date`.
-fn landscape(dir: &Path) -> String {
+pub(crate) fn landscape(dir: &Path) -> String {
     Landscape::valley(64, 4)
         .write(dir, &|_, _, _| true)
         .unwrap();

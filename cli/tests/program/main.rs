@@ -1,9 +1,12 @@
 //! The whole program, run as a user would run it.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests may
 
+mod area;
 mod ask;
 mod backups;
 mod bad_input;
+#[cfg(feature = "train")]
+mod chain;
 mod dataset;
 mod diff;
 mod logs;

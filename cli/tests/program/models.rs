@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use geocrop_synthetic::Landscape;
 use ndarray::Array1;
 use serde_json::Value;
 
+use crate::ask::mapped;
 use crate::support::{command, project, shared_data, stderr, stdout};
 
 const NAME: &str = "cropland-southeast-africa";
@@ -84,6 +86,84 @@ fn a_worse_version_does_not_serve_unless_somebody_insists_and_the_way_back_is_ke
     ] {
         assert!(history.contains(line), "{line}\n{history}");
     }
+}
+
+#[test]
+fn a_network_is_listed_and_nothing_pretends_to_judge_it() {
+    let store = tempfile::tempdir().unwrap();
+    let store = store.path();
+    let (listed, well) = model(store, &["list"]);
+    assert!(well && listed.contains(NAME), "{listed}");
+    let (listed, _) = model(store, &["list", "dynamic-world"]);
+    assert!(
+        listed.contains("v1") && listed.contains("serves") && listed.contains("73.8 %"),
+        "{listed}"
+    );
+
+    // The same network under another version, as other weights would be.
+    let other = tempfile::tempdir().unwrap();
+    let committed = project().join("models/dynamic-world/v1");
+    fs::copy(
+        committed.join("model.json"),
+        other.path().join("model.json"),
+    )
+    .unwrap();
+    let card = fs::read_to_string(committed.join("card.json")).unwrap();
+    let card = card.replace("\"version\": \"v1\"", "\"version\": \"v2\"");
+    fs::write(other.path().join("card.json"), card).unwrap();
+    let (said, well) = model(store, &["register", other.path().to_str().unwrap()]);
+    assert!(well && said.contains("dynamic-world/v2"), "{said}");
+
+    let (refused, well) = model(store, &["compare", "dynamic-world", "v2"]);
+    assert!(
+        !well && refused.contains("is a network") && refused.contains("geocrop diff"),
+        "{refused}"
+    );
+    let (refused, well) = model(store, &["promote", "dynamic-world", "v2"]);
+    assert!(
+        !well && refused.contains("cannot be compared with v1") && refused.contains("--force"),
+        "{refused}"
+    );
+    let forced = [
+        "promote",
+        "dynamic-world",
+        "v2",
+        "--force",
+        "--why",
+        "new weights",
+        "--by",
+        "ann",
+    ];
+    let (serves, well) = model(store, &forced);
+    assert!(well, "{serves}");
+    let (listed, _) = model(store, &["list", "dynamic-world", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let serving = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|m| m["production"] == true);
+    assert_eq!(serving.unwrap()["version"], "v2");
+    let back = [
+        "rollback",
+        "dynamic-world",
+        "--why",
+        "as before",
+        "--by",
+        "bob",
+    ];
+    let (back, well) = model(store, &back);
+    assert!(well && back.contains("dynamic-world/v1 serves"), "{back}");
+
+    // A manifest of a network that nobody here can evaluate is not taken in.
+    let text = fs::read_to_string(committed.join("model.json")).unwrap();
+    let text = text.replace("dynamic-world-forward", "unet");
+    fs::write(other.path().join("model.json"), text).unwrap();
+    let (refused, well) = model(store, &["register", other.path().to_str().unwrap()]);
+    assert!(
+        !well && refused.contains("architecture is unet"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -180,4 +260,32 @@ fn a_model_from_elsewhere_is_taken_in_if_it_predicts_as_it_did_there() {
     assert!(!well && own.contains("learnt from"), "{own}");
     let (drift, well) = model(&store, &["drift", NAME, "--data", table.to_str().unwrap()]);
     assert!(well && drift.contains("large"), "{drift}");
+}
+
+#[test]
+fn drift_of_a_layer_is_that_of_the_pixels_that_were_counted_when_its_maps_were_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (land, store) = (folder.path().join("land"), folder.path().join("store"));
+    fs::create_dir_all(&land).unwrap();
+    let landscape = Landscape::valley(96, 6);
+    landscape.write(&land, &|_, _, _| true).unwrap();
+    let made = mapped(&land, NAME, store.to_str().unwrap());
+    assert!(made.status.success(), "{}", stderr(&made));
+
+    let year = format!("{NAME}/2024");
+    let layer = |layer: &str| model(&store, &["drift", NAME, "--layer", layer]);
+    let (found, well) = layer(&year);
+    assert!(well && found.contains(" pixels of 1 maps"), "{found}");
+    let first = found.lines().nth(1).unwrap();
+    assert!(first.contains("rain") && first.contains("large"), "{found}");
+    assert_eq!(layer(&format!("{year}/valley")), (found, true));
+
+    let (none, well) = layer(&format!("{year}/nowhere"));
+    assert!(!well && none.contains("precompute run"), "{none}");
+    let (usage, well) = layer("valley");
+    assert!(!well && usage.contains("RECIPE/PERIOD/AREA"), "{usage}");
+    let other = format!("{NAME}/1");
+    let (other, well) = model(&store, &["drift", &other, "--layer", &year]);
+    // Both versions learnt from the same samples.
+    assert!(well && other.starts_with(&format!("{NAME}/1")), "{other}");
 }

@@ -153,3 +153,27 @@ fn samples_that_cannot_be_learnt_from_are_refused_and_the_run_says_why() {
             .contains("class 1 has 1 samples")
     );
 }
+
+#[test]
+fn a_table_that_memory_does_not_hold_is_refused_and_a_part_of_it_is_learnt_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let mut text = String::from("Class,a,b\n");
+    for row in 0..20_000_u32 {
+        let _ = writeln!(text, "{},{},{}", row % 2, row % 2 + row % 7, row % 11);
+    }
+    fs::write(folder.join("long.csv"), text).unwrap();
+    let (data, out) = (path("long.csv"), path("out"));
+    let train = [
+        "train", "--data", &data, "--out", &out, "--plan", "plain", "--memory", "1",
+    ];
+    let (refused, well) = geocrop(folder, &train);
+    assert!(
+        !well && refused.contains("20000 rows") && refused.contains("--rows"),
+        "{refused}"
+    );
+    assert!(!folder.join("out").exists() && !folder.join("runs").exists());
+    let (said, well) = geocrop(folder, &[&train[..], &["--rows", "1000"]].concat());
+    assert!(well && said.contains("1000 samples"), "{said}");
+}

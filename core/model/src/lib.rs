@@ -7,7 +7,7 @@
 //! - [`trees`]: gradient boosted trees as XGBoost saves them, evaluated here without XGBoost.
 //! - [`ensemble`]: such models that vote, with calibrated probabilities: what is trained and mapped with.
 //! - [`dynamic_world`]: Dynamic World's network, from its published weights ([`tensor_bundle`]).
-//! - [`applicability`]: where a model may be used.
+//! - [`applicability`], [`drift`]: where a model may be used, and whether imagery is like what it learnt from.
 //! - [`instances`]: what is asked of a model, and what it answers, as JSON.
 //! - [`csv`]: the same, and samples, as comma-separated values.
 //!
@@ -34,6 +34,7 @@
 
 pub mod applicability;
 pub mod csv;
+pub mod drift;
 pub mod dynamic_world;
 pub mod ensemble;
 pub mod features;

@@ -7,9 +7,11 @@
 //! layers/<recipe>/<period>/<area>.json              the STAC item: the commit point
 //! layers/<recipe>/<period>/<area>.tif               the map
 //! layers/<recipe>/<period>/<area>-confidence.tif
+//! layers/<recipe>/<period>/<area>-applicability.tif
 //! layers/<recipe>/<period>/<area>-observations.tif
 //! layers/<recipe>/<period>/<area>.<hash>.pmtiles    a new name for new bytes
 //! layers/<recipe>/<period>/<area>.stats.json
+//! layers/<recipe>/<period>/<area>.estimate.json     areas from points that were drawn at random, where there are any
 //! layers/<recipe>/<period>/<area>.lock.json         what it was made of: enough to make it again
 //! layers/<recipe>/<period>/<area>.vrt               of a large area: its tiles as one raster
 //! jobs/<tenant>/<job>/<the same files>
@@ -34,7 +36,7 @@ const COLLECTION: &str = "collection.json";
 const CATALOG: &str = "catalog.json";
 
 /// What [`ResultKeys`] appends to an area's name; a name that ended so could meet another area's file.
-const SUFFIXES: [&str; 2] = ["-confidence", "-observations"];
+const SUFFIXES: [&str; 3] = ["-confidence", "-applicability", "-observations"];
 
 /// The name of a recipe, an area, a tenant or a job: one path segment of lower-case letters, digits and hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,7 +67,7 @@ impl FromStr for Slug {
         Err(StoreError::InvalidName {
             kind: "name",
             value: text.to_owned(),
-            expected: "1 to 63 of a-z, 0-9 and -, a letter or digit first, and not ending in -confidence or -observations",
+            expected: "1 to 63 of a-z, 0-9 and -, a letter or digit first, and not ending in -confidence, -applicability or -observations",
         })
     }
 }
@@ -277,6 +279,15 @@ impl ResultKeys {
         }
     }
 
+    /// The keys of another area's result in the same folder.
+    #[must_use]
+    pub fn beside(&self, area: &Slug) -> Self {
+        Self {
+            area: area.to_string(),
+            ..self.clone()
+        }
+    }
+
     /// The area's name.
     pub fn area(&self) -> &str {
         &self.area
@@ -302,6 +313,11 @@ impl ResultKeys {
         self.key("-confidence.tif")
     }
 
+    /// Where the model of the map may be used, pixel by pixel.
+    pub fn applicability(&self) -> String {
+        self.key("-applicability.tif")
+    }
+
     /// From how many clear observations each pixel was made.
     pub fn observations(&self) -> String {
         self.key("-observations.tif")
@@ -315,6 +331,12 @@ impl ResultKeys {
     /// Hectares per class.
     pub fn statistics(&self) -> String {
         self.key(".stats.json")
+    }
+
+    /// Areas of the classes, estimated from points that were drawn from the map and labelled. The item does not refer to
+    /// it: it comes later, and says itself which map it is for.
+    pub fn estimate(&self) -> String {
+        self.key(".estimate.json")
     }
 
     /// What the map was made of.
@@ -337,8 +359,8 @@ impl ResultKeys {
     pub fn file(&self, name: &str) -> Option<String> {
         let suffix = name.strip_prefix(self.area.as_str())?;
         let known = match suffix {
-            ".json" | ".tif" | "-confidence.tif" | "-observations.tif" | ".stats.json"
-            | ".lock.json" | ".vrt" => true,
+            ".json" | ".tif" | "-confidence.tif" | "-applicability.tif" | "-observations.tif"
+            | ".stats.json" | ".estimate.json" | ".lock.json" | ".vrt" => true,
             _ => is_tiles_suffix(suffix),
         };
         known.then(|| self.key(suffix))
@@ -402,6 +424,7 @@ mod tests {
             "a\0",
             "a#1",
             "mazowe-confidence",
+            "mazowe-applicability",
             "mazowe-observations",
         ] {
             assert!(bad.parse::<Slug>().is_err(), "{bad:?}");
@@ -461,6 +484,11 @@ mod tests {
             format!("{base}/mazowe-observations.tif")
         );
         assert_eq!(keys.statistics(), format!("{base}/mazowe.stats.json"));
+        assert_eq!(keys.estimate(), format!("{base}/mazowe.estimate.json"));
+        assert_eq!(
+            keys.beside(&slug("gokwe")).map(),
+            format!("{base}/gokwe.tif")
+        );
         assert_eq!(
             keys.tiles(&ContentHash::of_bytes(b"abc")),
             format!("{base}/mazowe.ba7816bf8f01cfea.pmtiles")
@@ -550,6 +578,7 @@ mod tests {
     fn collections_and_statistics_are_not_items() {
         assert!(is_item("layers/ndvi/2024/mazowe.json"));
         assert!(!is_item("layers/ndvi/2024/mazowe.stats.json"));
+        assert!(!is_item("layers/ndvi/2024/mazowe.estimate.json"));
         assert!(!is_item("layers/ndvi/collection.json"));
         assert!(!is_item("catalog.json"));
         assert_eq!(

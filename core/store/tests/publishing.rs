@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fixture::{assert_whole, collection, files, folder_store, item, keys_of, layer, slug};
 use geocrop_store::publish::{
-    Staged, publish, refresh_catalog, refresh_collection, sweep_temporary,
+    Staged, map_hash, publish, refresh_catalog, refresh_collection, sweep_temporary,
 };
 use geocrop_store::stac::{Asset, Catalog, Collection};
 use geocrop_store::{ContentHash, ContentType, Store, StoreError};
@@ -86,6 +86,54 @@ fn a_replaced_items_tiles_are_gone_once_the_new_ones_are_there() {
     ]
     .into();
     assert_eq!(keys_of(&store), expected);
+}
+
+#[test]
+fn a_map_is_told_from_the_one_that_takes_its_place_and_so_is_one_of_tiles() {
+    let store = Store::open("memory://").unwrap();
+    let put = |area: &str, map: &str| {
+        let keys = layer(area);
+        publish(&store, &keys, &files(&keys, map, "tiles"), item(area)).unwrap();
+        keys
+    };
+    let (west, _) = (put("west", "a map"), put("east", "its neighbour"));
+    let first = map_hash(&store, &west).unwrap();
+    assert_eq!(first, ContentHash::of_bytes(b"a map"));
+
+    let whole = layer("whole");
+    let mut described = item("whole");
+    let tiles = serde_json::json!(["west", "east"]);
+    let extra = &mut described.properties.extra;
+    extra.insert("geocrop:tiles".to_owned(), tiles);
+    publish(
+        &store,
+        &whole,
+        &files(&whole, "what shows them", "tiles"),
+        described,
+    )
+    .unwrap();
+    let of_both = map_hash(&store, &whole).unwrap();
+    put("east", "its neighbour");
+    assert_eq!(map_hash(&store, &whole).unwrap(), of_both);
+    put("east", "another neighbour");
+    assert_ne!(map_hash(&store, &whole).unwrap(), of_both);
+    assert_eq!(map_hash(&store, &west).unwrap(), first);
+    let error = map_hash(&store, &layer("nowhere")).unwrap_err();
+    assert!(matches!(error, StoreError::NotFound { .. }), "{error}");
+}
+
+#[test]
+fn an_estimate_outlives_the_map_that_it_was_for() {
+    let (_folder, store) = folder_store();
+    let keys = layer("mazowe");
+    publish(&store, &keys, &files(&keys, "map", "tiles"), item("mazowe")).unwrap();
+    let points = b"{}".to_vec();
+    store
+        .put(&keys.estimate(), points, ContentType::Json)
+        .unwrap();
+    publish(&store, &keys, &files(&keys, "new", "tiles"), item("mazowe")).unwrap();
+    sweep_temporary(&store, Duration::ZERO).unwrap();
+    assert!(store.get(&keys.estimate()).unwrap().is_some());
 }
 
 /// A folder where a file should go makes the store fail at that file.

@@ -26,7 +26,7 @@ impl<'a> Ground<'a> {
     }
 
     /// The smallest grid that holds all rasters, which must be parts of one.
-    fn grid(&self) -> Result<Grid, DiffError> {
+    pub(super) fn grid(&self) -> Result<Grid, DiffError> {
         let odd = || DiffError::NotNorthUp {
             map: self.map.name.clone(),
         };

@@ -142,7 +142,7 @@ fn of_item(name: &str, text: &[u8]) -> Result<Described, DiffError> {
     let mut classes = classes(map)
         .filter(|classes| !classes.is_empty())
         .ok_or_else(|| {
-            refuse("its map has no classes (classification:classes): a picture cannot be compared")
+            refuse("its map has no classes (classification:classes): a picture cannot be compared, and nothing in it counted")
         })?;
     classes.sort_by_key(|class| class.value);
     // The map of a large area is a virtual raster over the maps of its tiles, which lie beside it.

@@ -9,6 +9,7 @@ mod legend;
 mod map;
 mod patches;
 mod picture;
+mod pixels;
 
 use std::path::Path;
 
@@ -24,6 +25,7 @@ use legend::Classes;
 pub use map::Map;
 use patches::Patches;
 use picture::ChangePicture;
+pub use pixels::{Pixel, Pixels};
 
 /// How two maps differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]

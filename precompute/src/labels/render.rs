@@ -265,6 +265,8 @@ fn block_of(tally: &Tally, legend: &Legend, thin: u16, window: Window, block: &B
     Block {
         map: vec![map],
         confidence: Some(confidence),
+        applicability: None,
+        counts: None,
         observations: count,
         evidence: Some(evidence),
         observed: vec![seen],

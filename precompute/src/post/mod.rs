@@ -45,6 +45,8 @@ pub(crate) struct Finishing<'a> {
     pub(crate) masks: &'a Masks,
     /// Those that hold for the whole period.
     pub(crate) rasters: &'a BTreeMap<String, RasterLayer>,
+    /// Whether blocks say where the model may be used.
+    pub(crate) applicability: bool,
 }
 
 /// A final map in the making: counted, compared and written as its blocks come.
@@ -150,6 +152,7 @@ fn planes(block: &Block) -> Vec<&Array2<u8>> {
     planes.extend(&block.map);
     planes.extend(&block.confidence);
     planes.extend(&block.evidence);
+    planes.extend(&block.applicability);
     planes
 }
 
@@ -191,12 +194,16 @@ impl Finishing<'_> {
         let evidence = output
             .has_evidence()
             .then(|| waiting.read(bands + 2, window));
+        // Labels have evidence and no model that could extrapolate: never both.
+        let applicability = self.applicability.then(|| waiting.read(bands + 2, window));
         Ok(Block {
             map,
             confidence: confidence.transpose()?,
             evidence: evidence.transpose()?,
+            applicability: applicability.transpose()?,
             observations,
             observed: Vec::new(),
+            counts: None,
         })
     }
 
@@ -254,22 +261,24 @@ impl Finishing<'_> {
             plane
         };
         let map: Vec<_> = block.map.iter().map(|p| clipped(p, nodata)).collect();
-        let confidence = block.confidence.as_ref().map(|plane| {
+        // What a mask took out of the map has no class to be sure of.
+        let of_classes = |plane: &Array2<u8>| {
             let mut plane = clipped(plane, NODATA);
-            // What a mask took out of the map has no class to be sure of.
             plane.zip_mut_with(&map[0], |percent, code| {
                 if *code == nodata {
                     *percent = NODATA;
                 }
             });
             plane
-        });
+        };
         Ok(Block {
-            confidence,
+            confidence: block.confidence.as_ref().map(of_classes),
+            applicability: block.applicability.as_ref().map(of_classes),
             evidence: block.evidence.as_ref().map(|p| clipped(p, NODATA)),
             observations: clipped(&block.observations, NODATA),
             map,
             observed: block.observed,
+            counts: block.counts,
         })
     }
 }

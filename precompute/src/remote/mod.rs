@@ -14,6 +14,7 @@ use geocrop_model::instances::{InstancesError, parse_predictions};
 use geocrop_store::ContentHash;
 
 use crate::classify::{Model, Scorer};
+use crate::learnt::Learnt;
 use crate::models::ModelIdentity;
 use crate::recipe::{ClassModel, Recipe, RemoteModel};
 use crate::{Progress, TaskError};
@@ -137,6 +138,7 @@ pub(crate) fn find(
             name: classes.model.clone(),
             version: version.to_owned(),
             sha256: ContentHash::of_bytes(told.as_bytes()).to_string(),
+            learnt_sha256: None,
             url: Some(remote.url.clone()),
         },
         asker,
@@ -192,6 +194,7 @@ impl RemoteServer {
         Ok(Model {
             scorer: Scorer::Remote(scorer),
             features,
+            learnt: Learnt::default(),
         })
     }
 }

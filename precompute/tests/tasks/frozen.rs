@@ -123,6 +123,7 @@ fn a_map_is_made_again_byte_for_byte_from_its_lock() {
         [
             "map",
             "confidence",
+            "applicability",
             "observations",
             "statistics",
             "tiles",

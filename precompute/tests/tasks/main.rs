@@ -7,6 +7,7 @@ mod extract;
 mod frozen;
 mod labels;
 mod large;
+mod learnt;
 mod native;
 mod post;
 mod readers;

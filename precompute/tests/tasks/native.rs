@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use geocrop_precompute::{Engine, EngineOptions, Progress, Recipe, Target, Task, TaskError};
+use geocrop_precompute::{
+    Engine, EngineOptions, ModelStore, Progress, Recipe, Target, Task, TaskError, check_model,
+};
 use geocrop_raster::{
     Aoi, AoiLimits, Bounds, Crs, Grid, Projection, RasterReader, Resampling, Window, histogram,
     write_plain,
 };
 use geocrop_source::Source;
-use geocrop_store::Store;
+use geocrop_store::{ContentHash, Store};
 use ndarray::Array2;
 use serde_json::json;
 
@@ -47,6 +49,7 @@ fn scenes_become_the_same_layer_as_labels_with_the_networks_name_in_it() {
     let item = bench.item(&published.item_key);
     let facts = &item.properties.extra;
     assert_eq!(facts["geocrop:model"]["name"], "dynamic-world");
+    assert_eq!(facts["geocrop:model"]["version"], "v1");
     assert_eq!(
         facts["geocrop:model"]["sha256"],
         "c4a38299f2c0a741682cbe48810d55afdc832ff451e3d3708082751fe655fcb1"
@@ -223,6 +226,7 @@ fn without_the_weights_scenes_are_refused_with_the_command_that_fetches_them() {
     let engine = Engine::new(
         Store::open(&store.path().display().to_string()).unwrap(),
         EngineOptions {
+            models: Some(project().join("models")),
             datasets: Some(scratch.path().to_owned()),
             scratch: scratch.path().to_owned(),
             ..EngineOptions::default()
@@ -238,6 +242,97 @@ fn without_the_weights_scenes_are_refused_with_the_command_that_fetches_them() {
             .contains("geocrop data pull dynamic-world"),
         "{error}"
     );
+}
+
+/// A bench without models of a folder, whose store has the committed manifest as `version` with `file` in the place of
+/// the weights, and whose data sets have `weights`; the index is empty.
+fn registered(version: &str, file: &[u8], weights: &[u8]) -> (Bench, tempfile::TempDir) {
+    let datasets = tempfile::tempdir().unwrap();
+    let variables = datasets.path().join("dynamicworld/forward/variables");
+    std::fs::create_dir_all(&variables).unwrap();
+    std::fs::write(variables.join("variables.data-00000-of-00001"), weights).unwrap();
+    std::fs::write(variables.join("variables.index"), b"").unwrap();
+
+    let committed = project().join("models/dynamic-world/v1/model.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(committed).unwrap()).unwrap();
+    for (place, bytes) in [(0, file), (1, &b""[..])] {
+        manifest["files"][place]["bytes"] = json!(bytes.len());
+        manifest["files"][place]["sha256"] = json!(ContentHash::of_bytes(bytes).to_string());
+    }
+    let bench = Bench::with(|options| {
+        options.models = None;
+        options.datasets = Some(datasets.path().to_owned());
+    });
+    let models = bench.file("models/dynamic-world");
+    std::fs::create_dir_all(models.join(version)).unwrap();
+    std::fs::write(
+        models.join(version).join("model.json"),
+        manifest.to_string(),
+    )
+    .unwrap();
+    std::fs::write(models.join("production"), format!("{version}\n")).unwrap();
+    (bench, datasets)
+}
+
+#[test]
+fn weights_that_are_not_the_manifests_are_refused_with_both_checksums() {
+    let (bench, _datasets) = registered("v1", b"what was published", b"what lies there");
+    let error = bench
+        .engine
+        .run(&task(landscape(), "dynamic-world"), &Progress::new())
+        .unwrap_err();
+    assert!(matches!(error, TaskError::WrongWeights { .. }), "{error}");
+    let message = error.to_string();
+    for words in [
+        "dynamic-world/v1",
+        "variables.data-00000-of-00001",
+        &ContentHash::of_bytes(b"what was published").to_string(),
+        &ContentHash::of_bytes(b"what lies there").to_string(),
+        "geocrop data pull dynamic-world",
+    ] {
+        assert!(message.contains(words), "{words} in: {message}");
+    }
+}
+
+#[test]
+fn the_version_of_a_network_is_the_one_that_the_store_says_serves() {
+    let (bench, _datasets) = registered("v9", b"weights", b"weights");
+    let known = ModelStore::new(&bench.engine, []).list().unwrap();
+    assert_eq!(known.len(), 1, "{known:?}");
+    assert!(known[0].network && known[0].production && known[0].missing.is_none());
+    assert_eq!(known[0].version, "v9");
+    // The files are the manifest's, so they are read; that they are no weights is found only then.
+    let error = ModelStore::new(&bench.engine, [])
+        .load("dynamic-world", "production")
+        .unwrap_err();
+    assert!(matches!(error, TaskError::Network(_)), "{error}");
+    let error = ModelStore::new(&bench.engine, [])
+        .load("dynamic-world", "v1")
+        .unwrap_err();
+    assert!(matches!(error, TaskError::NoModel { .. }), "{error}");
+}
+
+#[test]
+fn a_network_without_a_manifest_is_no_model_and_one_is_no_model_of_trees() {
+    let bench = Bench::with(|options| options.models = None);
+    let error = bench
+        .engine
+        .run(&task(landscape(), "dynamic-world"), &Progress::new())
+        .unwrap_err();
+    assert!(matches!(error, TaskError::NoModel { .. }), "{error}");
+
+    let file = "recipes/cropland-southeast-africa.toml";
+    let text = std::fs::read_to_string(project().join(file)).unwrap();
+    let changed = text.replace(
+        "name = \"cropland-southeast-africa\"\nversion",
+        "name = \"dynamic-world\"\nversion",
+    );
+    assert_ne!(changed, text);
+    let recipe = Recipe::parse(&changed, "changed.toml").unwrap();
+    let models = project().join("models");
+    let error = check_model(bench.engine.store(), Some(&models), &recipe).unwrap_err();
+    assert!(matches!(error, TaskError::IsNetwork { .. }), "{error}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ export interface Layer {
   /** Address of the STAC item; results of jobs have none. */
   item?: string;
   /** Addresses of the cloud optimized GeoTIFFs, for a look at single pixels. */
-  rasters?: { map?: string; confidence?: string; observations?: string };
+  rasters?: { map?: string; confidence?: string; applicability?: string; observations?: string };
   /** Address of the PMTiles archive. */
   tiles: string;
   /** Headers that the archive's server asks for. */

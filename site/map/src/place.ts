@@ -11,6 +11,8 @@ interface Row {
   found: LegendClass | null;
   /** Percent. */
   confidence: number | null;
+  /** Percent of the dissimilarity from the model's samples up to which it may be used. */
+  applicability: number | null;
   /** Days with a clear view. */
   observations: number | null;
   /** The measured index, for layers of an index. */
@@ -33,9 +35,10 @@ function covers({ bbox: [west, south, east, north] }: Layer, lng: number, lat: n
 
 async function lookUp(layer: Layer, lng: number, lat: number): Promise<Row> {
   const at = (address: string | undefined) => (address ? valueAt(address, lng, lat, layer.headers).catch(() => null) : null);
-  const [found, confidence, observations, raw, scaling] = await Promise.all([
+  const [found, confidence, applicability, observations, raw, scaling] = await Promise.all([
     classAt(layer, lng, lat).catch(() => null),
     at(layer.rasters?.confidence),
+    at(layer.rasters?.applicability),
     at(layer.rasters?.observations),
     layer.kind === "index" ? at(layer.rasters?.map) : null,
     layer.kind === "index" ? scalingOf(layer) : null,
@@ -44,6 +47,7 @@ async function lookUp(layer: Layer, lng: number, lat: number): Promise<Row> {
     period: layer.period,
     found,
     confidence,
+    applicability,
     observations,
     value: raw === null || !scaling ? null : raw * scaling.scale + scaling.offset,
   };
@@ -142,6 +146,7 @@ export class PlaceBox {
     const facts = [
       now.value !== null && `NDVI ${now.value.toFixed(2)}`,
       now.confidence !== null && `confidence ${now.confidence} %`,
+      now.applicability !== null && now.applicability > 100 && "unlike anything that the model learnt from",
       now.observations !== null && (now.observations === 1 ? "1 clear observation" : `${now.observations} clear observations`),
     ].filter(Boolean);
     const { found } = now;

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::estimate::{self, EstimateView};
 use super::record::{self, Accuracy, SceneRow};
 use super::{Files, LegendEntry, Picture};
-use crate::catalog::{self, Kind, Layer, is_cog};
+use crate::catalog::{self, FeatureCounts, Kind, Layer, is_cog};
 use crate::chart::{self, Bar};
+use crate::estimate::key as stored_estimate;
 use crate::format;
 
 /// A layer on its area's page.
@@ -24,6 +26,7 @@ pub(super) struct LayerView {
     legend: Vec<LegendEntry>,
     figures: Vec<Fact>,
     rows: Vec<Row>,
+    estimate: Option<EstimateView>,
     accuracy: Option<Accuracy>,
     downloads: Vec<Download>,
     /// Address of the map for programs that read it in place.
@@ -33,12 +36,13 @@ pub(super) struct LayerView {
     scenes: Vec<SceneRow>,
 }
 
-/// A named value; `code` is set apart as what a program would read.
+/// A named value; `code` is set apart as what a program would read, `href` says more of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Fact {
     pub(super) name: &'static str,
     pub(super) value: String,
     pub(super) code: Option<String>,
+    pub(super) href: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,12 +92,16 @@ pub(super) fn view(layer: &Layer, files: &Files, store_href: &str) -> LayerView 
         legend: super::legend(layer),
         figures: figures(layer),
         rows,
+        estimate: files
+            .estimates
+            .get(&layer.key)
+            .map(|record| estimate::view(layer, record)),
         accuracy: layer.stats.reference.as_ref().map(record::accuracy),
         downloads: downloads(layer, files, store_href),
         qgis: layer
             .asset_key("map")
             .map(|key| files.public_address(&format!("{store_href}{key}"))),
-        made: record::made(layer),
+        made: record::made(layer, files),
         scene_count: format::plural(p.scenes.len(), "scene"),
         scenes: p.scenes.iter().map(record::scene_row).collect(),
         id,
@@ -102,8 +110,15 @@ pub(super) fn view(layer: &Layer, files: &Files, store_href: &str) -> LayerView 
 
 /// The legend's class with this value: it knows titles and descriptions that statistics need not repeat.
 fn class_of(layer: &Layer, value: i64) -> Option<&catalog::Class> {
+    legend_class(layer, |class| class.value == value)
+}
+
+pub(super) fn legend_class(
+    layer: &Layer,
+    which: impl Fn(&catalog::Class) -> bool,
+) -> Option<&catalog::Class> {
     let map = layer.assets.get("map")?;
-    map.classes.iter().find(|class| class.value == value)
+    map.classes.iter().find(|class| which(class))
 }
 
 pub(super) fn class_title(layer: &Layer, class: &catalog::ClassArea) -> String {
@@ -169,6 +184,7 @@ pub(super) fn fact(name: &'static str, value: impl Into<String>) -> Fact {
         name,
         value: value.into(),
         code: None,
+        href: None,
     }
 }
 
@@ -199,7 +215,35 @@ fn figures(layer: &Layer) -> Vec<Fact> {
     if let Some(mean) = stats.confidence_mean {
         facts.push(fact("Mean confidence", format::ratio(Some(mean))));
     }
+    if let (Some(outside), Some(seen)) = (stats.outside_ha, stats.observed_ha)
+        && seen > 0.0
+    {
+        facts.push(fact(
+            "Unlike the model's samples",
+            format::percent(100.0 * outside / seen),
+        ));
+    }
+    if let Some(drift) = drift(&stats.features) {
+        facts.push(fact("Features that differ from the samples'", drift));
+    }
     facts
+}
+
+/// Which features are spread otherwise than among the samples of the model, by the usual limit of the population stability
+/// index.
+fn drift(features: &[FeatureCounts]) -> Option<String> {
+    const LARGE: f64 = 0.25;
+    let most = features.iter().max_by(|a, b| a.drift.total_cmp(&b.drift))?;
+    let large = features.iter().filter(|of| of.drift > LARGE).count();
+    let of_all = format!("{large} of {}", features.len());
+    Some(if large == 0 {
+        of_all
+    } else {
+        format!(
+            "{of_all}, most of all {} (index {:.1})",
+            most.feature, most.drift
+        )
+    })
 }
 
 fn downloads(layer: &Layer, files: &Files, store_href: &str) -> Vec<Download> {
@@ -208,6 +252,7 @@ fn downloads(layer: &Layer, files: &Files, store_href: &str) -> Vec<Download> {
         Some(download(&key, title, hint, save, files, store_href))
     };
     let whole = layer.asset_key("map").is_some_and(|key| !is_cog(&key));
+    let estimated = files.estimates.contains_key(&layer.key);
     [
         asset(
             "map",
@@ -221,6 +266,12 @@ fn downloads(layer: &Layer, files: &Files, store_href: &str) -> Vec<Download> {
         ),
         asset("confidence", "Confidence", "GeoTIFF, percent", true),
         asset(
+            "applicability",
+            "Applicability",
+            "GeoTIFF, above 100 the model extrapolates",
+            true,
+        ),
+        asset(
             "observations",
             "Clear observations",
             "GeoTIFF, counts",
@@ -228,6 +279,10 @@ fn downloads(layer: &Layer, files: &Files, store_href: &str) -> Vec<Download> {
         ),
         asset("tiles", "Map tiles", "PMTiles", true),
         asset("statistics", "Statistics", "JSON", false),
+        stored_estimate(layer).filter(|_| estimated).map(|key| {
+            let hint = "JSON, with standard errors";
+            download(&key, "Area estimate", hint, false, files, store_href)
+        }),
         asset("lock", "Lock", "JSON, enough to make this map again", false),
         Some(download(
             &layer.key,

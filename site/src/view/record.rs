@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::layer::{Fact, fact};
+use super::{Files, version_address};
 use crate::catalog::{self, Layer};
 use crate::format;
 
@@ -78,7 +79,7 @@ pub(super) fn accuracy(reference: &catalog::Reference) -> Accuracy {
 }
 
 /// How the map was made.
-pub(super) fn made(layer: &Layer) -> Vec<Fact> {
+pub(super) fn made(layer: &Layer, files: &Files) -> Vec<Fact> {
     let p = &layer.properties;
     let mut facts = Vec::new();
     if !p.scenes.is_empty() {
@@ -89,12 +90,15 @@ pub(super) fn made(layer: &Layer) -> Vec<Fact> {
         name: "Recipe",
         value: p.recipe.clone(),
         code: Some(short(&p.recipe_hash)),
+        href: None,
     });
     if let Some(model) = &p.model {
+        let card = version_address(&model.name, &model.version);
         facts.push(Fact {
             name: "Model",
             value: format!("{} {}", model.name, model.version),
             code: Some(short(&model.sha256)),
+            href: files.cards.contains(&card).then_some(card),
         });
     }
     if let (Some(crs), Some([height, width])) = (&p.crs, p.shape) {

@@ -42,6 +42,9 @@ pub struct Proposal {
     pub total: u32,
     /// The standard error of the overall accuracy to expect.
     pub overall_se: f64,
+    /// The standard error of any class's area, as a share of the map, to expect at the most: as if whatever is
+    /// wrong in a stratum were of this one class.
+    pub area_se: f64,
     /// The standard error of each stratum's user's accuracy to expect.
     pub users_se: Vec<f64>,
 }
@@ -104,17 +107,60 @@ pub fn propose(
         .zip(strata)
         .map(|(points, stratum)| spread(stratum).powi(2) / (f64::from(*points) - 1.0))
         .collect();
-    let overall: f64 = weights
+    // A class has the share `users_accuracy` of its own stratum, and at most the rest of another: the
+    // spread of that is largest at one half.
+    let of_class: Vec<f64> = points
         .iter()
-        .zip(&variance)
-        .map(|(weight, variance)| weight * weight * variance)
-        .sum();
+        .zip(strata)
+        .map(|(points, stratum)| {
+            let share = stratum.users_accuracy.max(0.5);
+            share * (1.0 - share) / (f64::from(*points) - 1.0)
+        })
+        .collect();
     Ok(Proposal {
         total: points.iter().sum(),
         points,
-        overall_se: overall.sqrt(),
+        overall_se: se_of_whole(&weights, &variance),
+        area_se: se_of_whole(&weights, &of_class),
         users_se: variance.into_iter().map(f64::sqrt).collect(),
     })
+}
+
+/// The standard error of a mean over strata with these weights and variances of their own means.
+fn se_of_whole(weights: &[f64], variances: &[f64]) -> f64 {
+    let parts = weights.iter().zip(variances);
+    let sum: f64 = parts
+        .map(|(weight, variance)| weight * weight * variance)
+        .sum();
+    sum.sqrt()
+}
+
+/// Shares out as few points as this allocation needs for a standard error of the overall accuracy of at most
+/// `target_se`. [`sample_size`] is for Neyman's allocation; others need more.
+///
+/// # Errors
+/// As [`sample_size`] and [`propose`]; also when all pixels of the map would not be enough.
+pub fn propose_for_error(
+    strata: &[Expected],
+    target_se: f64,
+    allocation: Allocation,
+) -> Result<Proposal, AreaError> {
+    let mut total = sample_size(strata, target_se)?;
+    loop {
+        let proposal = propose(strata, total, allocation)?;
+        if proposal.overall_se <= target_se {
+            return Ok(proposal);
+        }
+        let pixels: u64 = strata.iter().map(|stratum| stratum.pixels).sum();
+        if u64::from(total) >= pixels {
+            return Err(AreaError::Value {
+                what: "the target standard error".to_owned(),
+                found: target_se.to_string(),
+                expected: "more than what all pixels of the map would give; ask for a larger one",
+            });
+        }
+        total = total.saturating_add(1 + total / 200);
+    }
 }
 
 /// Shares for which every stratum that area alone would give fewer than `least` points gets `least`.
@@ -250,6 +296,24 @@ mod tests {
             assert!(least < se(other), "{other:?}");
         }
         assert!((least - 0.01).abs() < 2e-4, "{least}");
+    }
+
+    #[test]
+    fn an_allocation_for_rare_classes_needs_more_points_for_the_same_error() {
+        let rare = propose_for_error(&paper(), 0.01, Allocation::RareFirst(100)).unwrap();
+        assert!(rare.overall_se <= 0.01, "{}", rare.overall_se);
+        assert!((642..800).contains(&rare.total), "{}", rare.total);
+        // Every class is expected to be right more often than not.
+        assert!((rare.area_se - rare.overall_se).abs() < 1e-12);
+        let mut strata = paper();
+        strata[1].users_accuracy = 0.2;
+        let poor = propose(&strata, 641, Allocation::Equal).unwrap();
+        assert!(poor.area_se > poor.overall_se);
+        for stratum in &mut strata {
+            stratum.pixels = 50;
+        }
+        let error = propose_for_error(&strata, 0.001, Allocation::Proportional).unwrap_err();
+        assert!(error.to_string().contains("all pixels"), "{error}");
     }
 
     #[test]

@@ -11,8 +11,10 @@ use crate::random::SplitMix64;
 pub struct Design {
     /// How points got into the sample.
     pub selection: Selection,
-    /// The map that is checked, so that its estimates are not taken for those of another.
+    /// The map that is checked.
     pub map: String,
+    /// The sha256 of this map, so that its estimates are not taken for those of one made later under the same name.
+    pub map_sha256: String,
     /// The classes of the map, in the order of their numbers.
     pub classes: Vec<MapClass>,
     /// The strata, in the order of their numbers.
@@ -59,6 +61,8 @@ pub struct Stratum {
 pub struct Plan {
     /// The map that is checked.
     pub map: String,
+    /// Its sha256.
+    pub map_sha256: String,
     /// Names of its classes.
     pub classes: Vec<String>,
     /// Name of each stratum and how many points to draw from it.
@@ -70,22 +74,18 @@ pub struct Plan {
 }
 
 /// A pixel of the map.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
     /// The number of its stratum.
     pub stratum: usize,
     /// The number of its class on the map.
     pub class: usize,
-    /// Longitude of its centre, degrees.
-    pub lon: f64,
-    /// Latitude of its centre, degrees.
-    pub lat: f64,
-    /// What tells it from all others.
+    /// What tells it from all others, and where it lies.
     pub pixel: u64,
 }
 
 /// A pixel that was drawn.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// Its name on the sheet, which says nothing about its stratum.
     pub id: String,
@@ -166,20 +166,22 @@ fn fits(stratum: &str, pixels: u64, points: u32) -> Result<(), AreaError> {
 /// pixels of a stratum is equally likely (reservoir sampling: Vitter, "Random sampling with a
 /// reservoir", ACM Transactions on Mathematical Software 11, 1985, algorithm R). The points come
 /// in random order, so that neither order nor id gives their strata away. The same pixels in the
-/// same order and the same seed give the same points.
+/// same order and the same seed give the same points. Memory is that of the points, not of the map.
 ///
 /// # Errors
-/// When a stratum has fewer pixels than points, or a pixel is of no stratum or class of the plan.
-pub fn draw(
+/// The first error of `candidates`; when a stratum has fewer pixels than points, or a pixel is of no
+/// stratum or class of the plan.
+pub fn draw<E: From<AreaError>>(
     plan: &Plan,
-    candidates: impl IntoIterator<Item = Candidate>,
-) -> Result<(Design, Vec<Point>), AreaError> {
+    candidates: impl IntoIterator<Item = Result<Candidate, E>>,
+) -> Result<(Design, Vec<Point>), E> {
     pixel_area(plan.pixel_area_m2)?;
     let mut random = SplitMix64::new(plan.seed);
     let mut pixels = vec![0_u64; plan.strata.len()];
     let mut of_class = vec![0_u64; plan.classes.len()];
     let mut drawn: Vec<Vec<Candidate>> = vec![Vec::new(); plan.strata.len()];
     for candidate in candidates {
+        let candidate = candidate?;
         let unknown = |what, found, known| AreaError::UnknownCandidate {
             pixel: candidate.pixel,
             what,
@@ -188,10 +190,10 @@ pub fn draw(
         };
         let stratum = candidate.stratum;
         let Some((_, points)) = plan.strata.get(stratum) else {
-            return Err(unknown("stratum", stratum, plan.strata.len()));
+            return Err(unknown("stratum", stratum, plan.strata.len()).into());
         };
         let Some(class) = of_class.get_mut(candidate.class) else {
-            return Err(unknown("class", candidate.class, plan.classes.len()));
+            return Err(unknown("class", candidate.class, plan.classes.len()).into());
         };
         *class += 1;
         pixels[stratum] += 1;
@@ -226,6 +228,7 @@ pub fn draw(
     let design = Design {
         selection: Selection::StratifiedRandom,
         map: plan.map.clone(),
+        map_sha256: plan.map_sha256.clone(),
         classes: classes
             .map(|(name, pixels)| MapClass {
                 name: name.clone(),
@@ -246,6 +249,7 @@ mod tests {
     fn plan(points: u32, seed: u64) -> Plan {
         Plan {
             map: "cropland/2020".to_owned(),
+            map_sha256: "5e1f".to_owned(),
             classes: vec!["other".to_owned(), "crop".to_owned()],
             strata: vec![("other".to_owned(), points), ("crop".to_owned(), points)],
             pixel_area_m2: 100.0,
@@ -254,16 +258,14 @@ mod tests {
     }
 
     /// Two thirds of class 0.
-    fn pixels(count: u64) -> impl Iterator<Item = Candidate> {
+    fn pixels(count: u64) -> impl Iterator<Item = Result<Candidate, AreaError>> {
         (0..count).map(|pixel| {
             let class = usize::from(pixel % 3 == 0);
-            Candidate {
+            Ok(Candidate {
                 stratum: class,
                 class,
-                lon: 30.0 + pixel as f64 * 1e-4,
-                lat: -18.0,
                 pixel,
-            }
+            })
         })
     }
 
@@ -330,11 +332,9 @@ mod tests {
         let stray = Candidate {
             stratum: 2,
             class: 0,
-            lon: 0.0,
-            lat: 0.0,
             pixel: 77,
         };
-        let error = draw(&plan(2, 1), pixels(60).chain([stray])).unwrap_err();
+        let error = draw(&plan(2, 1), pixels(60).chain([Ok(stray)])).unwrap_err();
         assert!(
             error.to_string().contains("pixel 77 is of stratum 2"),
             "{error}"

@@ -105,10 +105,22 @@ pub enum AreaError {
         /// What could stand there.
         expected: String,
     },
+    /// Some points have no label.
+    #[error(
+        "{unlabelled} of {points} points have no `reference`. Points that are hard to label are not like the others, \
+         so leaving them out would bias every figure: look at them again with other imagery or in the field, write \
+         the most likely class, and `low` as confidence"
+    )]
+    Unlabelled {
+        /// How many.
+        unlabelled: usize,
+        /// Of how many.
+        points: usize,
+    },
     /// Points were added, removed or doubled.
     #[error(
         "the {file} has {found} points of stratum `{stratum}`, but {expected} were drawn; points must be neither \
-         added nor removed (leave `reference` empty where nothing can be seen)"
+         added nor removed"
     )]
     NotTheSample {
         /// `label sheet` or `key`.

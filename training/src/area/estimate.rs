@@ -20,12 +20,12 @@ pub enum Estimator {
 pub struct AreaEstimate {
     /// The map, as its design names it.
     pub map: String,
+    /// The sha256 of this map.
+    pub map_sha256: String,
     /// Which estimator was used.
     pub estimator: Estimator,
-    /// How many points were labelled.
+    /// How many points were labelled: all that were drawn.
     pub points: usize,
-    /// How many could not be; they are taken to be like the labelled ones of their stratum.
-    pub unlabelled: usize,
     /// Hectares of the whole map.
     pub total_ha: f64,
     /// The share of the map that is right.
@@ -34,6 +34,16 @@ pub struct AreaEstimate {
     pub classes: Vec<ClassEstimate>,
     /// Estimated shares of the map's area; rows are map classes, columns reference classes.
     pub error_matrix: Vec<Vec<f64>>,
+}
+
+/// What is published beside a map: the content of `<area>.estimate.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What the sample says.
+    #[serde(flatten)]
+    pub estimate: AreaEstimate,
+    /// Who labelled the points and what they looked at, in their words.
+    pub labelled_by: String,
 }
 
 /// What a sample says about a class.
@@ -53,9 +63,18 @@ pub struct ClassEstimate {
 }
 
 impl ClassEstimate {
-    /// `mapped 12,300 ha, estimated 14,100 ± 1,900 ha`, rounded to what the interval allows.
+    /// `mapped 12,300 ha, estimated 14,100 ± 1,900 ha (95 %)`, rounded to what the 95 % interval allows. Where no point
+    /// disagrees with the map about this class, an interval of nothing would be a lie, and there is none.
     pub fn sentence(&self) -> String {
         let half = self.area_ha.half_width();
+        if half <= 0.0 {
+            let show = |value: f64| thousands(value.round() as u64);
+            return format!(
+                "mapped {} ha, estimated {} ha (no interval: no point disagrees with the map)",
+                show(self.mapped_ha),
+                show(self.area_ha.value)
+            );
+        }
         // Two figures of the interval's half-width are all that means anything.
         let step = if half >= 10.0 {
             10_f64.powi(half.log10().floor() as i32 - 1)
@@ -64,7 +83,7 @@ impl ClassEstimate {
         };
         let show = |value: f64| thousands(((value / step).round() * step) as u64);
         format!(
-            "mapped {} ha, estimated {} \u{b1} {} ha",
+            "mapped {} ha, estimated {} \u{b1} {} ha (95 %)",
             show(self.mapped_ha),
             show(self.area_ha.value),
             show(half)
@@ -88,10 +107,16 @@ fn thousands(number: u64) -> String {
 /// else by [`stehman`].
 ///
 /// # Errors
-/// When the points were not drawn by a probability design, or a stratum has fewer than two labelled
-/// points.
+/// When the points were not drawn by a probability design, some have no label, or a stratum has fewer
+/// than two.
 pub fn estimate(design: &Design, labelled: &Labelled) -> Result<AreaEstimate, AreaError> {
     design.check()?;
+    if labelled.unlabelled > 0 {
+        return Err(AreaError::Unlabelled {
+            unlabelled: labelled.unlabelled,
+            points: labelled.unlabelled + labelled.units.len(),
+        });
+    }
     let classes = design.classes.len();
     let mut strata: Vec<StratumCounts> = design
         .strata
@@ -130,13 +155,13 @@ pub fn estimate(design: &Design, labelled: &Labelled) -> Result<AreaEstimate, Ar
     };
     Ok(AreaEstimate {
         map: design.map.clone(),
+        map_sha256: design.map_sha256.clone(),
         estimator: if by_class {
             Estimator::Olofsson2014
         } else {
             Estimator::Stehman2014
         },
         points: labelled.units.len(),
-        unlabelled: labelled.unlabelled,
         total_ha,
         overall_accuracy: sample.overall,
         classes: design
@@ -175,7 +200,19 @@ mod tests {
         };
         assert_eq!(
             class.sentence(),
-            "mapped 12,300 ha, estimated 14,100 \u{b1} 1,900 ha"
+            "mapped 12,300 ha, estimated 14,100 \u{b1} 1,900 ha (95 %)"
+        );
+        let sure = ClassEstimate {
+            area_ha: Estimate {
+                value: 12_345.6,
+                se: 0.0,
+            },
+            ..class
+        };
+        let sentence = sure.sentence();
+        assert!(
+            sentence.starts_with("mapped 12,346 ha, estimated 12,346 ha (no interval"),
+            "{sentence}"
         );
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(12), "12");

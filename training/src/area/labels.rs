@@ -30,7 +30,7 @@ pub struct Unit {
 }
 
 /// Reads a filled `points.csv` with its `key.csv`. In the column `reference` stands the name of a
-/// class, in upper or lower case, or nothing where nothing could be seen.
+/// class, in upper or lower case; rows without one are counted, and [`super::estimate()`] refuses them.
 ///
 /// # Errors
 /// When a column is missing, a class unknown, or the points are not those that were drawn.
@@ -183,26 +183,28 @@ fn records(text: &str, file: &'static str) -> Result<Vec<Vec<String>>, AreaError
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Candidate, Plan, draw};
+    use super::super::{Candidate, Plan, draw, estimate};
     use super::*;
 
     fn sample() -> (Design, Sheet) {
         let plan = Plan {
             map: "cropland/2020".to_owned(),
+            map_sha256: "5e1f".to_owned(),
             classes: vec!["not cropland".to_owned(), "cropland".to_owned()],
             strata: vec![("plain, flat".to_owned(), 3), ("hills".to_owned(), 2)],
             pixel_area_m2: 100.0,
             seed: 5,
         };
-        let pixels = (0..100).map(|pixel: u64| Candidate {
-            stratum: usize::from(pixel >= 60),
-            class: (pixel % 2) as usize,
-            lon: 30.0,
-            lat: -18.0,
-            pixel,
+        let pixels = (0..100).map(|pixel: u64| {
+            Ok::<_, AreaError>(Candidate {
+                stratum: usize::from(pixel >= 60),
+                class: (pixel % 2) as usize,
+                pixel,
+            })
         });
         let (design, points) = draw(&plan, pixels).unwrap();
-        let sheet = Sheet::new(&design, &points).unwrap();
+        let places = vec![[30.0, -18.0]; points.len()];
+        let sheet = Sheet::new(&design, &points, &places).unwrap();
         (design, sheet)
     }
 
@@ -246,6 +248,8 @@ mod tests {
         );
         let labelled = read_labels(&text, &sheet.key, &design).unwrap();
         assert_eq!(labelled.unlabelled, 1);
+        let error = estimate(&design, &labelled).unwrap_err().to_string();
+        assert!(error.contains("1 of 5 points have no"), "{error}");
         let references: Vec<usize> = labelled.units.iter().map(|unit| unit.reference).collect();
         assert_eq!(references, [1, 1, 0, 1]);
         let key = records(&sheet.key, KEY).unwrap();

@@ -3,7 +3,7 @@
 //! Counting the pixels of a class gives a biased area, because a map's errors do not cancel out.
 //! Points that were drawn by a probability design give an unbiased one, with a standard error:
 //!
-//! 1. [`propose`] says how many points each stratum needs.
+//! 1. [`ClassStrata`] takes the map's classes as strata; [`propose`] says how many points each of them needs.
 //! 2. [`draw`] draws them from the map's pixels; [`Sheet`] is what people label, blind to the map.
 //! 3. [`read_labels`] reads the filled sheet, [`estimate()`] turns it into areas and accuracies.
 //!
@@ -21,14 +21,16 @@ mod estimate;
 mod estimator;
 mod labels;
 mod sheet;
+mod strata;
 
-pub use allocation::{Allocation, Expected, Proposal, propose, sample_size};
+pub use allocation::{Allocation, Expected, Proposal, propose, propose_for_error, sample_size};
 pub use design::{Candidate, Design, MapClass, Plan, Point, Selection, Stratum, draw};
 pub use error::AreaError;
-pub use estimate::{AreaEstimate, ClassEstimate, Estimator, estimate};
+pub use estimate::{AreaEstimate, ClassEstimate, Estimator, Record, estimate};
 pub use estimator::{Estimate, OfClass, Shares, StratumCounts, olofsson, stehman};
 pub use labels::{Labelled, Unit, read_labels};
 pub use sheet::Sheet;
+pub use strata::ClassStrata;
 
 #[cfg(test)]
 mod simulation;

@@ -27,13 +27,17 @@ impl Sheet {
     /// The header of `key.csv`.
     pub const KEY_COLUMNS: &str = "id,stratum,map_class,pixel";
 
-    /// Writes the files of what [`super::draw`] gave.
-    pub fn new(design: &Design, points: &[Point]) -> Result<Self, AreaError> {
+    /// Writes the files of what [`super::draw`] gave. `places` has the longitude and latitude, in degrees, of the
+    /// centre of each point's pixel, in the order of `points`.
+    ///
+    /// # Panics
+    /// When there are not as many places as points.
+    pub fn new(design: &Design, points: &[Point], places: &[[f64; 2]]) -> Result<Self, AreaError> {
+        assert_eq!(points.len(), places.len(), "a place for each point");
         let mut csv = format!("{}\n", Self::COLUMNS);
         let mut key = format!("{}\n", Self::KEY_COLUMNS);
         let mut features = Vec::with_capacity(points.len());
-        for Point { id, candidate } in points {
-            let (lon, lat) = (candidate.lon, candidate.lat);
+        for (Point { id, candidate }, [lon, lat]) in points.iter().zip(places) {
             let stratum = quoted(&design.strata[candidate.stratum].name);
             let class = quoted(&design.classes[candidate.class].name);
             // Seven places are a centimetre. Writing to a string cannot fail.

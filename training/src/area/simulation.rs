@@ -28,8 +28,6 @@ fn landscape() -> (Vec<Candidate>, Vec<usize>) {
             } else {
                 class
             },
-            lon: 30.0,
-            lat: -18.0,
             pixel,
         }
     });
@@ -53,6 +51,7 @@ fn holds(pixels: &[Candidate], truth: &[usize], strata: &[(&str, u32)], estimato
     for seed in 0..TRIALS {
         let plan = Plan {
             map: "simulated".to_owned(),
+            map_sha256: "5e1f".to_owned(),
             classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
             strata: strata
                 .iter()
@@ -61,7 +60,7 @@ fn holds(pixels: &[Candidate], truth: &[usize], strata: &[(&str, u32)], estimato
             pixel_area_m2: 10_000.0,
             seed,
         };
-        let (design, points) = draw(&plan, pixels.iter().copied()).unwrap();
+        let (design, points) = draw(&plan, pixels.iter().copied().map(Ok::<_, AreaError>)).unwrap();
         let unit = |point: &Point| Unit {
             stratum: point.candidate.stratum,
             map: point.candidate.class,

@@ -13,9 +13,9 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::area::AreaEstimate;
-use crate::drift::Drift;
 use crate::evaluate::{Comparison, Evaluation, Figure};
 use crate::importance::Importance;
+use geocrop_model::drift::Drift;
 use svg::escape;
 
 const STYLE: &str = include_str!("style.css");
@@ -218,11 +218,9 @@ impl Report {
         if let Some(area) = &self.area {
             let overall = &area.overall_accuracy;
             let text = format!(
-                "From {} points that were drawn at random from {}; {} more could not be labelled. {:.3} \u{b1} {:.3} \
-                 of the map is right.",
+                "From {} points that were drawn at random from {}. {:.3} \u{b1} {:.3} of the map is right.",
                 area.points,
                 area.map,
-                area.unlabelled,
                 overall.value,
                 overall.half_width()
             );

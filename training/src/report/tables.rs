@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use super::Report;
 use super::svg::escape;
 use crate::area::{AreaEstimate, Estimate};
-use crate::drift::{Change, Drift};
 use crate::evaluate::{Comparison, Figure};
 use crate::importance::Importance;
+use geocrop_model::drift::{Change, Drift};
 
 /// A table from its header and rows. First column: what the row is about.
 pub(super) fn table(caption: &str, header: &[&str], rows: &[Vec<String>]) -> String {

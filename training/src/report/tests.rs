@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::area::{Labelled, Unit, draw, estimate};
-use crate::drift::Population;
 use crate::evaluate::{Predictions, Resampling, compare, evaluate};
 use crate::importance::Loss;
 use crate::random::SplitMix64;
+use geocrop_model::drift::Population;
 
 const QUICK: Resampling = Resampling {
     replicates: 100,
@@ -37,6 +37,7 @@ fn area() -> AreaEstimate {
     let names = ["not cropland", "cropland"].map(str::to_owned);
     let plan = crate::area::Plan {
         map: "cropland/2020".to_owned(),
+        map_sha256: "5e1f".to_owned(),
         classes: names.to_vec(),
         strata: names.iter().map(|name| (name.clone(), 60)).collect(),
         pixel_area_m2: 1e6,
@@ -44,13 +45,11 @@ fn area() -> AreaEstimate {
     };
     let pixels = (0..3000).map(|pixel: u64| {
         let class = usize::from(pixel.is_multiple_of(4));
-        crate::area::Candidate {
+        Ok::<_, crate::area::AreaError>(crate::area::Candidate {
             stratum: class,
             class,
-            lon: 30.0,
-            lat: -18.0,
             pixel,
-        }
+        })
     });
     let (design, points) = draw(&plan, pixels).unwrap();
     let units = points.iter().map(|point| Unit {
@@ -60,7 +59,7 @@ fn area() -> AreaEstimate {
     });
     let labelled = Labelled {
         units: units.collect(),
-        unlabelled: 3,
+        unlabelled: 0,
     };
     estimate(&design, &labelled).unwrap()
 }

@@ -1,5 +1,7 @@
 //! `geocrop dataset extract`: features at the samples of a data set.
 
+#[cfg(feature = "train")]
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,6 +10,8 @@ use geocrop_precompute::extract::{
 };
 use geocrop_precompute::{Period, Recipe};
 use geocrop_samples::{BatchKind, Dataset, Sample, SamplesError, Shape, days};
+#[cfg(feature = "train")]
+use geocrop_store::Slug;
 use geocrop_store::Store;
 use serde_json::json;
 
@@ -23,8 +27,6 @@ const MOST_NAMED: usize = 20;
 pub(super) fn run(args: &DatasetExtract, mut config: Config) -> Result<()> {
     places(&mut config, &args.places);
     config.flag("memory", args.memory);
-    let memory_mb = config.memory_mb()?;
-    geocrop_raster::configure(geocrop_precompute::cache_mb(memory_mb));
     let recipe = Arc::new(precompute::recipe(&config, &args.recipe)?);
     let only = args.period.as_ref().map(|text| {
         text.parse::<Period>()
@@ -34,33 +36,8 @@ pub(super) fn run(args: &DatasetExtract, mut config: Config) -> Result<()> {
     let store = Store::open(config.get("store"))?;
     let dataset = Dataset::load(&store, &slug(&args.name)?)?;
     let plots = plots(&dataset, &store, &recipe, only)?;
-    let location = args
-        .source
-        .clone()
-        .or_else(|| config.sources().into_iter().next());
-    let missing = "give the imagery with --source, or 'sources' in the configuration";
-    let location = location.ok_or_else(|| Usage(missing.into()))?;
-    let inputs = ExtractInputs {
-        recipe,
-        source: precompute::source(&config, &location)?,
-        plots,
-        memory_mb,
-    };
-    let stop = progress::listen_for_stop()?;
-    let board = Board::new(1, 1.0);
-    let title = format!("extract {} with {}", dataset.name, inputs.recipe.name);
-    let extracted = board.watch(&title, 1.0, &stop, |handle| {
-        let extracted = extract(&inputs, handle)?;
-        let words = format!(
-            "{} rows from {} samples",
-            extracted.rows(),
-            inputs.plots.len()
-        );
-        Ok((extracted, words))
-    });
-    board.finish();
-    let extracted = extracted?;
-    tell(&extracted);
+    let title = format!("extract {} with {}", dataset.name, recipe.name);
+    let extracted = features(&config, recipe, args.source.as_deref(), (&title, plots))?;
     let mut record = extracted.record();
     record["dataset"] = json!({ "name": dataset.name, "version": dataset.version });
     let record = serde_json::to_string_pretty(&record)? + "\n";
@@ -73,6 +50,61 @@ pub(super) fn run(args: &DatasetExtract, mut config: Config) -> Result<()> {
         progress::print(record.trim_end());
     }
     Ok(())
+}
+
+/// Writes the features at the places of one batch as CSV.
+#[cfg(feature = "train")]
+pub(in crate::commands) fn batch_features(
+    config: &Config,
+    (store, dataset, batch): (&Store, &Dataset, &Slug),
+    (recipe, source): (&str, Option<&str>),
+    to: &Path,
+) -> Result<()> {
+    let recipe = Arc::new(precompute::recipe(config, recipe)?);
+    let title = format!("extract {}/{batch} with {}", dataset.name, recipe.name);
+    let entry = &dataset.batches[batch];
+    let samples = dataset.samples(store, entry, &|_| {})?;
+    let mut plots = Vec::new();
+    take(batch.as_str(), samples, &recipe, None, &mut plots)?;
+    let extracted = features(config, recipe, source, (&title, plots))?;
+    write(to, |to| extracted.write_csv(to))
+}
+
+/// Makes the features under a bar with this title, and tells what was left out.
+fn features(
+    config: &Config,
+    recipe: Arc<Recipe>,
+    source: Option<&str>,
+    (title, plots): (&str, Vec<Plot>),
+) -> Result<Extracted> {
+    let memory_mb = config.memory_mb()?;
+    geocrop_raster::configure(geocrop_precompute::cache_mb(memory_mb));
+    let location = source
+        .map(str::to_owned)
+        .or_else(|| config.sources().into_iter().next());
+    let missing = "give the imagery with --source, or 'sources' in the configuration";
+    let location = location.ok_or_else(|| Usage(missing.into()))?;
+    let inputs = ExtractInputs {
+        recipe,
+        source: precompute::source(config, &location)?,
+        plots,
+        memory_mb,
+    };
+    let stop = progress::listen_for_stop()?;
+    let board = Board::new(1, 1.0);
+    let extracted = board.watch(title, 1.0, &stop, |handle| {
+        let extracted = extract(&inputs, handle)?;
+        let words = format!(
+            "{} rows from {} samples",
+            extracted.rows(),
+            inputs.plots.len()
+        );
+        Ok((extracted, words))
+    });
+    board.finish();
+    let extracted = extracted?;
+    tell(&extracted);
+    Ok(extracted)
 }
 
 /// The samples that are asked for, each with its period.
@@ -97,21 +129,8 @@ fn plots(
         ));
     }
     let mut plots = Vec::new();
-    let mut weighted = 0;
     for (batch, samples) in samples(dataset, store)? {
-        for (sample, number) in samples.into_iter().zip(1..) {
-            let (first, last) = days(&sample.time);
-            let period = period_of(recipe, first, last).map_err(Usage)?;
-            if only.is_none_or(|only| only == period) {
-                weighted += usize::from(sample.weight.is_some());
-                plots.push(plot(sample, format!("{batch}/{number}"), period));
-            }
-        }
-    }
-    if weighted > 0 {
-        progress::line(&format!(
-            "note: {weighted} samples have weights, which stay in the data set: tables of features have none"
-        ));
+        take(&batch, samples, recipe, only, &mut plots)?;
     }
     match only {
         Some(only) if plots.is_empty() => Err(Usage(format!(
@@ -121,6 +140,31 @@ fn plots(
         .into()),
         _ => Ok(plots),
     }
+}
+
+/// Takes those samples of a batch that are of the period, or all.
+fn take(
+    batch: &str,
+    samples: Vec<Sample>,
+    recipe: &Recipe,
+    only: Option<Period>,
+    plots: &mut Vec<Plot>,
+) -> Result<()> {
+    let mut weighted = 0;
+    for (sample, number) in samples.into_iter().zip(1..) {
+        let (first, last) = days(&sample.time);
+        let period = period_of(recipe, first, last).map_err(Usage)?;
+        if only.is_none_or(|only| only == period) {
+            weighted += usize::from(sample.weight.is_some());
+            plots.push(plot(sample, format!("{batch}/{number}"), period));
+        }
+    }
+    if weighted > 0 {
+        progress::line(&format!(
+            "note: {weighted} samples of {batch} have weights, which stay in the data set: tables of features have none"
+        ));
+    }
+    Ok(())
 }
 
 fn plot(sample: Sample, name: String, period: Period) -> Plot {

@@ -5,12 +5,14 @@
 //! old item is withdrawn first: a crash in between leaves no item rather than one whose checksums lie, and the next run
 //! publishes again.
 
+mod identity;
 mod index;
 mod sweep;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub use identity::map_hash;
 pub use index::{refresh_catalog, refresh_collection};
 pub use sweep::{sweep, sweep_temporary};
 

@@ -30,6 +30,19 @@ struct Spread {
     counts: Vec<u64>,
 }
 
+/// Values of a feature that were counted in the bins of a [`Population`], beside the training table's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureCounts {
+    /// The feature.
+    pub feature: String,
+    /// The population stability index; 0 is no change.
+    pub drift: f64,
+    /// How many training values lie in each bin; the last number counts missing ones.
+    pub learnt: Vec<u64>,
+    /// How many new values do.
+    pub found: Vec<u64>,
+}
+
 /// How much one feature has changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
@@ -53,7 +66,7 @@ pub enum Change {
     Stable,
     /// 0.1 to 0.25: look at it.
     Moderate,
-    /// Above 0.25: the model is used on what it does not know.
+    /// Above 0.25: not spread as among the samples.
     Large,
 }
 
@@ -62,7 +75,7 @@ impl std::fmt::Display for Change {
         f.write_str(match self {
             Self::Stable => "stable",
             Self::Moderate => "moderate: look at it",
-            Self::Large => "large: the model is used on what it does not know",
+            Self::Large => "large: not spread as among the samples",
         })
     }
 }
@@ -112,13 +125,64 @@ impl Population {
             ends.dedup();
             Spread {
                 feature: feature.clone(),
-                counts: count(&ends, column_of(values, features.len(), column)),
+                counts: counted(&ends, column_of(values, features.len(), column)),
                 ends,
             }
         };
         Ok(Self {
             features: features.iter().enumerate().map(spread).collect(),
         })
+    }
+
+    /// The features, in their order.
+    pub fn features(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.features.iter().map(|spread| spread.feature.as_str())
+    }
+
+    /// No value counted yet.
+    pub fn counts(&self) -> Counts {
+        let bins = self.features.iter().map(|spread| spread.counts.len());
+        Counts(bins.map(|bins| vec![0; bins]).collect())
+    }
+
+    /// Counts a value of the feature at `place`; NaN is a missing one.
+    ///
+    /// # Panics
+    /// If there is no such feature, or the counts are of another population.
+    pub fn count(&self, place: usize, value: f32, counts: &mut Counts) {
+        let bins = &mut counts.0[place];
+        bins[bin(&self.features[place].ends, value)] += 1;
+    }
+
+    /// Nothing counted yet beside the training table, to add to.
+    pub fn nothing(&self) -> Vec<FeatureCounts> {
+        let features = self.features.iter();
+        features
+            .map(|spread| FeatureCounts {
+                feature: spread.feature.clone(),
+                drift: 0.0,
+                learnt: spread.counts.clone(),
+                found: vec![0; spread.counts.len()],
+            })
+            .collect()
+    }
+
+    /// Counted values beside the training table's, feature by feature.
+    ///
+    /// # Errors
+    /// When fewer than 100 rows were counted.
+    pub fn compare(&self, counts: Counts) -> Result<Vec<FeatureCounts>, DriftError> {
+        let counted = counts.0.first().map_or(0, |bins| bins.iter().sum::<u64>());
+        enough(usize::try_from(counted).unwrap_or(usize::MAX))?;
+        let pairs = self.features.iter().zip(counts.0);
+        Ok(pairs
+            .map(|(spread, found)| FeatureCounts {
+                feature: spread.feature.clone(),
+                drift: index(&spread.counts, &found),
+                learnt: spread.counts.clone(),
+                found,
+            })
+            .collect())
     }
 
     /// How much each feature has changed in new rows of the same features.
@@ -128,24 +192,52 @@ impl Population {
     pub fn drift(&self, values: &[f32]) -> Result<Vec<Drift>, DriftError> {
         let width = self.features.len();
         rows(width, values)?;
-        let one = |(column, spread): (usize, &Spread)| {
-            let now = count(&spread.ends, column_of(values, width, column));
-            let (missing_before, missing_now) = (missing(&spread.counts), missing(&now));
-            let (before, now) = (shares(&spread.counts), shares(&now));
-            let index = before
-                .iter()
-                .zip(&now)
-                .map(|(before, now)| (now - before) * (now / before).ln())
-                .sum();
-            Drift {
-                feature: spread.feature.clone(),
-                index,
-                change: Change::of(index),
-                missing_before,
-                missing_now,
+        let mut counts = self.counts();
+        for row in values.chunks(width) {
+            for (place, value) in row.iter().enumerate() {
+                self.count(place, *value, &mut counts);
             }
-        };
-        Ok(self.features.iter().enumerate().map(one).collect())
+        }
+        Ok(self.compare(counts)?.iter().map(Drift::from).collect())
+    }
+}
+
+/// How many values of each feature lie in each bin of a [`Population`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts(Vec<Vec<u64>>);
+
+impl Counts {
+    /// Adds what was counted elsewhere in the bins of the same population.
+    pub fn add(&mut self, other: &Self) {
+        for (bins, more) in self.0.iter_mut().zip(&other.0) {
+            add(bins, more);
+        }
+    }
+}
+
+impl FeatureCounts {
+    /// Adds what was counted elsewhere of the same feature; whether it was counted in the same bins. If not, nothing is
+    /// added.
+    pub fn add(&mut self, other: &Self) -> bool {
+        let same = self.feature == other.feature && self.learnt == other.learnt;
+        if same {
+            add(&mut self.found, &other.found);
+            self.drift = index(&self.learnt, &self.found);
+        }
+        same
+    }
+}
+
+impl From<&FeatureCounts> for Drift {
+    fn from(counts: &FeatureCounts) -> Self {
+        let index = index(&counts.learnt, &counts.found);
+        Self {
+            feature: counts.feature.clone(),
+            index,
+            change: Change::of(index),
+            missing_before: missing(&counts.learnt),
+            missing_now: missing(&counts.found),
+        }
     }
 }
 
@@ -168,27 +260,49 @@ fn rows(features: usize, values: &[f32]) -> Result<(), DriftError> {
             features,
         });
     }
-    let (found, least) = (values.len() / features, BINS * LEAST_PER_BIN);
+    enough(values.len() / features)
+}
+
+fn enough(found: usize) -> Result<(), DriftError> {
+    let least = BINS * LEAST_PER_BIN;
     if found < least {
         return Err(DriftError::TooFewRows { found, least });
     }
     Ok(())
 }
 
+fn add(bins: &mut [u64], more: &[u64]) {
+    for (bin, more) in bins.iter_mut().zip(more) {
+        *bin += more;
+    }
+}
+
+/// The bin of a value; missing values have the last.
+fn bin(ends: &[f32], value: f32) -> usize {
+    if value.is_nan() {
+        ends.len() + 1
+    } else {
+        ends.partition_point(|end| *end < value)
+    }
+}
+
+/// The population stability index of two rows of counts.
+fn index(before: &[u64], now: &[u64]) -> f64 {
+    let (before, now) = (shares(before), shares(now));
+    let pairs = before.iter().zip(&now);
+    pairs
+        .map(|(before, now)| (now - before) * (now / before).ln())
+        .sum()
+}
+
 fn column_of(values: &[f32], width: usize, column: usize) -> impl Iterator<Item = f32> {
     values.iter().skip(column).step_by(width).copied()
 }
 
-fn count(ends: &[f32], values: impl Iterator<Item = f32>) -> Vec<u64> {
+fn counted(ends: &[f32], values: impl Iterator<Item = f32>) -> Vec<u64> {
     let mut counts = vec![0; ends.len() + 2];
-    let missing = counts.len() - 1;
     for value in values {
-        let bin = if value.is_nan() {
-            missing
-        } else {
-            ends.partition_point(|end| *end < value)
-        };
-        counts[bin] += 1;
+        counts[bin(ends, value)] += 1;
     }
     counts
 }
@@ -211,13 +325,21 @@ fn shares(counts: &[u64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::SplitMix64;
+
+    /// Numbers from 0 to 1 that look random (splitmix64).
+    fn random(mut state: u64) -> impl FnMut() -> f32 {
+        move || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 44) as f32 / (1 << 20) as f32
+        }
+    }
 
     /// A feature spread evenly from `from` to `from + 1`, one that is 0 for half of the rows, and one
     /// of which a share is missing.
     fn table(rows: usize, from: f32, missing: usize, seed: u64) -> Vec<f32> {
-        let mut random = SplitMix64::new(seed);
-        let mut unit = || random.below(1 << 20) as f32 / (1 << 20) as f32;
+        let mut unit = random(seed);
         (0..rows)
             .flat_map(|row| {
                 let slope = (unit() - 0.5).max(0.0);
@@ -284,6 +406,41 @@ mod tests {
         assert!(same.iter().all(|drift| drift.change == Change::Stable));
         let other = population.drift(&rows(2.0)).unwrap();
         assert_eq!(other[0].change, Change::Large);
+    }
+
+    #[test]
+    fn parts_that_are_counted_apart_add_up_to_the_whole() {
+        let population = population();
+        let values = table(1000, 0.2, 10, 5);
+        let count = |values: &[f32]| {
+            let mut counts = population.counts();
+            for row in values.chunks(3) {
+                for (place, value) in row.iter().enumerate() {
+                    population.count(place, *value, &mut counts);
+                }
+            }
+            counts
+        };
+        let (one, other) = values.split_at(900);
+        let mut sum = count(one);
+        sum.add(&count(other));
+        assert_eq!(sum, count(&values));
+
+        let whole = population.compare(count(&values)).unwrap();
+        let mut parts = population.compare(count(one)).unwrap();
+        for (part, more) in parts
+            .iter_mut()
+            .zip(population.compare(count(other)).unwrap())
+        {
+            assert!(part.add(&more));
+        }
+        assert_eq!(parts, whole);
+        let drifts: Vec<Drift> = whole.iter().map(Drift::from).collect();
+        assert_eq!(drifts, population.drift(&values).unwrap());
+
+        let (first, second) = parts.split_at_mut(1);
+        assert!(!first[0].add(&second[0]), "another feature has other bins");
+        assert_eq!(first[0], whole[0]);
     }
 
     #[test]
