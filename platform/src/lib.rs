@@ -74,3 +74,13 @@ pub fn files(folder: &str) -> Result<Vec<String>, String> {
     found.sort();
     Ok(found)
 }
+
+/// The files of manifests: `k8s`, and what trains (`training/active`).
+///
+/// # Errors
+/// As [`files`].
+pub fn manifests() -> Result<Vec<String>, String> {
+    let mut found = files("k8s")?;
+    found.extend(files("training/active")?);
+    Ok(found)
+}

@@ -10,7 +10,8 @@
 use std::path::Path;
 
 use geocrop_platform::{
-    files, geocrop, geocrop_words, is_script, lines, program, rendered, root, said, wrong_in,
+    files, geocrop, geocrop_words, is_script, lines, manifests, program, rendered, root, said,
+    wrong_in,
 };
 
 fn pages() -> Vec<(String, String)> {
@@ -71,6 +72,7 @@ fn there_are_the_pages_that_operators_need() {
         "troubleshoot",
         "security",
         "cost",
+        "training",
     ] {
         assert!(
             names.contains(&format!("docs/operations/{page}.md")),
@@ -139,7 +141,7 @@ fn what_kubectl_renders_and_applies_is_there() {
 /// `deployment/api`, `statefulset/store`, `cronjob/precompute` in a command are of the manifests.
 #[test]
 fn what_kubectl_asks_for_is_deployed() {
-    let manifests: String = files("k8s")
+    let manifests: String = manifests()
         .unwrap()
         .iter()
         .map(|file| std::fs::read_to_string(root().join(file)).unwrap())

@@ -11,7 +11,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use geocrop_platform::{
-    checker, documents, files, geocrop, is_script, json, list, program, root, said, text, wrong_in,
+    checker, documents, files, geocrop, is_script, json, list, manifests, program, root, said,
+    text, wrong_in,
 };
 use serde_json::Value;
 
@@ -133,7 +134,7 @@ fn what_the_image_of_the_program_copies_is_there_and_comes_through_dockerignore(
 #[test]
 fn the_image_has_what_the_manifests_and_its_own_settings_name() {
     let dockerfile = read("images/geocrop/Dockerfile");
-    let mut texts: Vec<_> = files("k8s").unwrap();
+    let mut texts = manifests().unwrap();
     texts.push("images/geocrop/Dockerfile".into());
     let mut count = 0;
     for file in texts {

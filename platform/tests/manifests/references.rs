@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use geocrop_platform::{Pod, files, json, list, root, text};
+use geocrop_platform::{Pod, files, json, list, manifests, root, text};
 use serde_json::Value;
 
 use crate::{assert_none, overlays};
@@ -115,7 +115,7 @@ fn no_secret_is_written_down() {
         }
     }
     // Also where no overlay shows it: addresses with a login in them.
-    for file in files("k8s")
+    for file in manifests()
         .unwrap()
         .into_iter()
         .chain(files("terraform").unwrap())
@@ -303,7 +303,7 @@ fn services_lead_to_pods_and_ingresses_to_services() {
 #[test]
 fn hosts_stand_in_the_overlays_own_file_alone() {
     let mut wrong = Vec::new();
-    for file in files("k8s").unwrap() {
+    for file in manifests().unwrap() {
         let text = std::fs::read_to_string(root().join(&file)).unwrap();
         // Who sends mail to whom is in one file too, which nothing can be put into.
         let mail = file == "k8s/base/monitoring/alertmanager/config.yml";
