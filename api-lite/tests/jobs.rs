@@ -340,15 +340,17 @@ async fn a_result_goes_when_its_time_is_over_and_the_job_stays() {
     let id = server.ordered(&token, "ndvi").await;
     server.until(&token, &id, "successful").await;
     server.stop().await;
-    // The next start sweeps at once.
+    // The next start sweeps at once. The files go first, and then the job is told so: only its stage says that both are done.
     let server = place.start().await;
-    for _ in 0..500 {
-        if server.job(&token, &id).await.get("results").is_none() {
+    let mut job = Value::Null;
+    for _ in 0..3000 {
+        job = server.job(&token, &id).await;
+        if job["stage"] == "expired" {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let job = server.job(&token, &id).await;
+    assert_eq!(job["stage"], "expired", "{job}");
     assert_eq!(job["status"], "successful");
     assert!(job.get("results").is_none());
     assert!(place.store().list("jobs").unwrap().is_empty());
