@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use geocrop_assessment::Record;
 use geocrop_store::publish::map_hash;
 use geocrop_store::{ResultKeys, Store};
-use geocrop_training::area::Record;
 
 use crate::catalog::{Catalog, Layer};
 use crate::error::SiteError;

@@ -9,7 +9,7 @@ mod record;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use geocrop_training::area::Record;
+use geocrop_assessment::Record;
 use serde::Serialize;
 
 use crate::card::Motif;

@@ -6,7 +6,7 @@
 use geocrop_model::applicability::{Applicability, ApplicabilityError, Stored};
 use rayon::prelude::*;
 
-use crate::random::SplitMix64;
+use geocrop_model::random::SplitMix64;
 
 /// Rows between which the mean distance is taken; half a million pairs fix it to a thousandth.
 const ROWS_FOR_MEAN: usize = 1000;

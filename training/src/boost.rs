@@ -5,7 +5,7 @@ use xgb::{Booster, DMatrix, XGBError};
 
 use crate::TrainingError;
 use crate::plan::{Kind, MemberPlan};
-use crate::random::SplitMix64;
+use geocrop_model::random::SplitMix64;
 
 const TREE_METHOD: &str = "hist";
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{EvaluateError, Predictions, accuracy_and_auc};
-use crate::random::SplitMix64;
+use geocrop_model::random::SplitMix64;
 
 /// What a model loses without a feature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,6 @@
 //!
 //! - [`Table`], [`folds`]: samples, and how they are dealt for cross-validation, neighbours together.
 //! - [`evaluate`]: every figure with its interval, and whether one model beats another.
-//! - [`area`]: how many points to check, a blind label sheet, and areas with standard errors.
 //! - [`importance`], [`applicability`]: what a model uses, and where it may be used.
 //! - [`report`], [`Card`]: all of this for readers.
 //!
@@ -14,7 +13,6 @@
 
 mod about;
 pub mod applicability;
-pub mod area;
 #[cfg(feature = "train")]
 mod boost;
 #[cfg(feature = "train")]
@@ -35,7 +33,6 @@ mod metrics;
 mod options;
 mod plan;
 mod promotion;
-mod random;
 pub mod report;
 #[cfg(feature = "train")]
 mod search;

@@ -7,8 +7,8 @@
 use rayon::prelude::*;
 
 use crate::plan::{Kind, MemberPlan, Plan};
-use crate::random::SplitMix64;
 use crate::{TrainingError, folds};
+use geocrop_model::random::SplitMix64;
 
 /// Each time, so large a part of the settings goes on, with as many times the rounds.
 const HALVING: usize = 2;

@@ -70,80 +70,11 @@ impl Trained {
             let text = serde_json::to_string(applicability);
             files.push(("applicability.json", pretty(text)));
         }
-        let report = self.report();
+        let report = Report::of(&self.card, &self.evaluation, &self.importance);
         files.push(("report.html", report.html().into_bytes()));
         files.push(("report.json", pretty(serde_json::to_string_pretty(&report))));
         files.push(("model.json", self.model_json.clone()));
         files
-    }
-
-    /// Everything that was found out, for people.
-    pub fn report(&self) -> Report {
-        let card = &self.card;
-        let scores = card.cross_validation.as_ref();
-        let caution = scores.and_then(|scores| scores.caution.clone());
-        let mut warnings: Vec<String> = caution.into_iter().collect();
-        if let Some(away) = scores.and_then(|scores| scores.new_places.as_ref()) {
-            warnings.push(format!(
-                "At new places expect less: accuracy {:.3}, F1 {:.3} ({}).",
-                away.accuracy.value, away.f1.value, away.scheme
-            ));
-        }
-        warnings.extend(card.limits.iter().cloned());
-        let members = card.training.iter().flat_map(|training| &training.members);
-        let members: Vec<String> = members
-            .map(|member| {
-                format!(
-                    "{} of {} x {} trees, depth {}",
-                    member.name, member.seeds, member.rounds, member.depth
-                )
-            })
-            .collect();
-        let facts = [
-            ("Zone", card.zone.clone()),
-            (
-                "Samples",
-                match card.data.rows {
-                    Some(rows) => format!("{rows} of {}", card.data.title),
-                    None => card.data.title.clone(),
-                },
-            ),
-            (
-                "Judged by",
-                scores.map_or_else(String::new, |scores| scores.scheme.clone()),
-            ),
-            ("Models", members.join("; ")),
-            (
-                "Features",
-                format!(
-                    "{}, and {} derived from them",
-                    card.features.len(),
-                    card.derived.len()
-                ),
-            ),
-            ("Data", card.data.attribution.clone()),
-            (
-                "Made by",
-                format!("{}, XGBoost {}", card.program, card.xgboost),
-            ),
-        ];
-        Report {
-            title: format!("{} {}", card.name, card.version),
-            summary: card.intended_use.clone(),
-            warnings,
-            facts: facts.map(|(name, value)| (name.to_owned(), value)).into(),
-            classes: card
-                .data
-                .classes
-                .iter()
-                .map(|class| class.name.clone())
-                .collect(),
-            evaluation: self.evaluation.clone(),
-            importance: self.importance.clone(),
-            comparison: None,
-            area: None,
-            drift: Vec::new(),
-        }
     }
 }
 

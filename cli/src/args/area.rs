@@ -11,11 +11,13 @@ pub(crate) enum Area {
 Examples:
   geocrop area propose cropland-southeast-africa/2024/mazowe-valley
   geocrop area propose cropland-southeast-africa/2024/mazowe-valley --error 0.01 --expect cropland=0.75
+  geocrop area propose cropland-southeast-africa/2024/mazowe-valley --strata dynamic-world/2024/mazowe-valley
 
 The error is the standard error of the map's overall accuracy. The area of each class, as a share of the map,
 then has no larger one, if every class is expected to be right more often than not.")]
     Propose(AreaPropose),
-    /// Draw points from a map at random within its classes, and write a label sheet that does not show what the map says.
+    /// Draw points from a map at random within its classes, or those of another map, and write a label sheet that does not
+    /// show what the map says.
     #[command(after_help = "\
 Example:
   geocrop area draw cropland-southeast-africa/2024/mazowe-valley --points 300 --out mazowe-points
@@ -29,6 +31,10 @@ Examples:
   geocrop area estimate mazowe-points
   geocrop area estimate mazowe-points --sheet filled.csv --publish \\
       --labelled-by 'two people, from aerial photographs of March 2024'
+
+A map that was made again, or by another model, needs no new labels: the strata stay those of the first.
+Only a map whose model learnt from these very labels must not be judged by them.
+  geocrop area estimate mazowe-points --map cropland-southeast-africa/2024/mazowe-valley
 
 The estimators are those of Olofsson et al. 2014 and Stehman 2014. Refused, with the reason: points that were
 not drawn at random, sheets with other points or without all labels, and maps that were made again since.")]
@@ -46,8 +52,12 @@ pub(crate) struct Wanted {
     /// So many points in all, whatever error they give.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) points: Option<u32>,
-    /// The share of a class that the map probably gets right, above 0 and below 1 [default: 0.8]. May be given more than
-    /// once.
+    /// Take the classes of another map of this land as strata [default: those of the map itself]. Where it has no class is a
+    /// stratum too.
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) strata: Option<String>,
+    /// The share of a class, or stratum, that the map probably gets right, above 0 and below 1 [default: 0.8]. May be given
+    /// more than once.
     #[arg(long, value_name = "CLASS=SHARE", value_parser = expectation)]
     pub(crate) expect: Vec<(String, f64)>,
     /// Store of the map.
@@ -83,6 +93,9 @@ pub(crate) struct AreaEstimate {
     /// The filled label sheet [default: points.csv in the folder].
     #[arg(long, value_name = "FILE")]
     pub(crate) sheet: Option<PathBuf>,
+    /// Another map of the same land that the labels shall judge [default: the one that the points were drawn from].
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) map: Option<String>,
     /// Store of the map.
     #[arg(long)]
     pub(crate) store: Option<String>,

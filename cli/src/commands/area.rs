@@ -3,13 +3,15 @@
 mod draw;
 mod estimate;
 mod propose;
+mod strata;
 
 use anyhow::{Context as _, Result, bail};
+use geocrop_assessment::MapClass;
 use geocrop_precompute::Statistics;
+use geocrop_precompute::diff::Map;
 use geocrop_store::publish::map_hash;
 use geocrop_store::stac::Item;
 use geocrop_store::{ResultKeys, Store};
-use geocrop_training::area::MapClass;
 
 use super::reproduce::item_key;
 use crate::args::Area;
@@ -65,6 +67,11 @@ impl Layer {
             keys,
             sha256,
         })
+    }
+
+    /// Its pixels' file, ready to be read.
+    fn map(&self) -> Result<Map> {
+        Ok(Map::from_store(&self.store, &self.name)?)
     }
 }
 

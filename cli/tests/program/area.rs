@@ -192,10 +192,7 @@ fn a_map_gets_its_true_area_on_its_page_until_it_is_made_again() {
     let world = World::new();
     let truth = Truth::of(&world);
     let table = world.done(&["propose", LAYER, "--expect", "cropland=0.9"]);
-    assert!(
-        table.contains("Rare classes get 50 points first"),
-        "{table}"
-    );
+    assert!(table.contains("Rare strata get 50 points first"), "{table}");
     assert!(table.contains("geocrop area draw"), "{table}");
 
     let points = world.text("points");
@@ -213,7 +210,7 @@ fn a_map_gets_its_true_area_on_its_page_until_it_is_made_again() {
     let estimate = ["estimate", &points, "--sheet", &filled];
     let json = world.done(&[&estimate[..], &["--json"]].concat());
     let found: Value = serde_json::from_str(&json).unwrap();
-    for class in found["classes"].as_array().unwrap() {
+    for class in classes(&found) {
         let number = |name: &str| class["area_ha"][name].as_f64().unwrap();
         let true_ha = truth.hectares(class["name"].as_str().unwrap());
         let off = (number("value") - true_ha).abs();
@@ -243,6 +240,77 @@ fn a_map_gets_its_true_area_on_its_page_until_it_is_made_again() {
     assert!(said.contains("1 area estimate(s) left out"), "{said}");
     let late = world.refused(&estimate, 1);
     assert!(late.contains("was made again since"), "{late}");
+
+    // The labels are as true as they were, and say something about the new map too.
+    let again = [&published[..], &["--labelled-by", words, "--map", LAYER]].concat();
+    let table = world.done(&again);
+    assert!(table.contains("Stehman 2014"), "{table}");
+    let record = read_json(&world.path(&format!("store/layers/{LAYER}.estimate.json")));
+    for (class, before) in classes(&record).iter().zip(classes(&found)) {
+        // What is on the ground has not changed with the map.
+        for number in ["value", "se"] {
+            let [now, then] = [class, before].map(|c| c["area_ha"][number].as_f64().unwrap());
+            assert!((now - then).abs() < 0.01 * then, "{class} {before}");
+        }
+        assert_ne!(class["mapped_ha"], before["mapped_ha"]);
+    }
+    let (page, _) = world.page();
+    assert!(page.contains("drawn at random"), "{page}");
+
+    // Another grid, or a sheet that a spreadsheet has rounded.
+    let sheet = fs::read_to_string(&filled).unwrap();
+    let rounded = sheet.replace("30.", "30.0");
+    assert_ne!(sheet, rounded);
+    fs::write(&filled, rounded).unwrap();
+    let astray = world.refused(&again, 1);
+    assert!(astray.contains("at no centre of a pixel"), "{astray}");
+}
+
+fn classes(estimate: &Value) -> &Vec<Value> {
+    estimate["classes"].as_array().unwrap()
+}
+
+#[test]
+fn points_are_drawn_by_the_classes_of_another_map_of_the_same_land() {
+    let world = World::new();
+    let truth = Truth::of(&world);
+    let land = world.path("land-6");
+    let output = mapped(&land, "ndvi", &world.text("store"));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let strata = ["--strata", "ndvi/2024/valley"];
+    let points = world.text("points");
+    let propose = world.done(&[&["propose", LAYER], &strata[..]].concat());
+    assert!(propose.contains("--strata ndvi/2024/valley"), "{propose}");
+    let draw = [
+        "draw", LAYER, "--points", "240", "--seed", "5", "--out", &points,
+    ];
+    world.done(&[&draw[..], &strata].concat());
+    let design = read_json(&world.path("points/design.json"));
+    assert_eq!(design["strata_of"], "layers/ndvi/2024/valley");
+    let sum = |list: &str| -> u64 {
+        let list = design[list].as_array().unwrap().iter();
+        list.map(|part| part["pixels"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(sum("strata"), sum("classes"));
+    assert!(design["strata"].as_array().unwrap().len() > 2);
+
+    world.label(&truth);
+    let filled = world.text("points/filled.csv");
+    let json = world.done(&["estimate", &points, "--sheet", &filled, "--json"]);
+    let found: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(found["estimator"], "stehman2014");
+    for class in classes(&found) {
+        let number = |name: &str| class["area_ha"][name].as_f64().unwrap();
+        let true_ha = truth.hectares(class["name"].as_str().unwrap());
+        let off = (number("value") - true_ha).abs();
+        assert!(off <= 1.96 * number("se"), "{true_ha} ha, found {class}");
+    }
+    let unknown = [&["propose", LAYER, "--expect", "maize=0.9"], &strata[..]].concat();
+    let unknown = world.refused(&unknown, 2);
+    assert!(
+        unknown.contains("layers/ndvi/2024/valley has no class"),
+        "{unknown}"
+    );
 }
 
 #[test]

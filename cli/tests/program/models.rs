@@ -248,6 +248,15 @@ fn a_model_from_elsewhere_is_taken_in_if_it_predicts_as_it_did_there() {
             .unwrap();
     let scheme = card["cross_validation"]["scheme"].as_str().unwrap();
     assert!(scheme.contains("did not learn from"), "{scheme}");
+    let report = fs::read_to_string(store.join("models/borrowed/7/report.html")).unwrap();
+    for part in [
+        "borrowed 7",
+        "Reliability",
+        "Importance",
+        "taken in by geocrop",
+    ] {
+        assert!(report.contains(part), "{part}");
+    }
     let (first, well) = model(&store, &["promote", "borrowed", "7"]);
     assert!(well, "{first}");
 

@@ -58,6 +58,11 @@ impl Map {
         })
     }
 
+    /// What it was asked for by, or its item's key without the ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A map of a store by its item's key: `layers/ndvi/2024/mazowe.json`, with or without `.json`, and without
     /// `layers/` too.
     ///

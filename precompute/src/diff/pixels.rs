@@ -47,6 +47,19 @@ impl Map {
         let ground = Ground::of(self)?;
         let grid = ground.grid()?;
         grid.pixel_area_m2()?;
+        self.pixels_of(ground, grid)
+    }
+
+    /// Its classes at the pixels of another map's grid: at each the class of its own nearest pixel. They are numbered as
+    /// the other map's are.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn pixels_on(&self, grid: &Grid) -> Result<Pixels<'_>, DiffError> {
+        self.pixels_of(Ground::of(self)?, grid.clone())
+    }
+
+    fn pixels_of<'a>(&'a self, ground: Ground<'a>, grid: Grid) -> Result<Pixels<'a>, DiffError> {
         Ok(Pixels {
             map: self,
             ground,
@@ -92,6 +105,31 @@ impl Pixels<'_> {
             .zip(ys)
             .map(|(lon, lat)| [lon, lat])
             .collect())
+    }
+
+    /// The numbers of the pixels whose centres lie at longitudes and latitudes in degrees, the inverse of
+    /// [`Self::places`]; none for a place that is no centre of a pixel.
+    ///
+    /// # Errors
+    /// When the grid's coordinate system has no way from them.
+    pub fn numbers(&self, places: &[[f64; 2]]) -> Result<Vec<Option<u64>>, DiffError> {
+        /// Of a pixel: far more than seven places of a degree lose, and less than another grid would differ by.
+        const OFF: f64 = 0.05;
+        let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = places.iter().map(|[x, y]| (*x, *y)).unzip();
+        let grid = &self.grid;
+        Projection::new(Crs::LON_LAT, grid.crs)?.points(&mut xs, &mut ys)?;
+        let index = |distance: f64, size: usize| {
+            let place = distance / grid.resolution;
+            let centre = (place.fract() - 0.5).abs() <= OFF;
+            // Not a number is nowhere.
+            (centre && place >= 0.0 && place < size as f64).then_some(place as u64)
+        };
+        let numbers = xs.into_iter().zip(ys).map(|(x, y)| {
+            let column = index(x - grid.x0, grid.width)?;
+            let row = index(grid.y0 - y, grid.height)?;
+            Some(row * grid.width as u64 + column)
+        });
+        Ok(numbers.collect())
     }
 
     /// The share of the map that was read, 0 to 1.

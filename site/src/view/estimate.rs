@@ -1,6 +1,6 @@
 //! Areas with their intervals, in words and in a table.
 
-use geocrop_training::area::{ClassEstimate, Estimate, Record};
+use geocrop_assessment::{ClassEstimate, Estimate, Record};
 use serde::Serialize;
 
 use super::layer::legend_class;

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluateError, Predictions};
-use crate::random::SplitMix64;
+use geocrop_model::random::SplitMix64;
 
 /// How a bootstrap is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::metrics::{Confusion, auc_overall};
-use crate::random::SplitMix64;
+use geocrop_model::random::SplitMix64;
 
 const QUICK: Resampling = Resampling {
     replicates: 200,

@@ -139,7 +139,7 @@ fn equal_area(lon: f64, lat: f64) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::SplitMix64;
+    use geocrop_model::random::SplitMix64;
 
     /// Clusters of five samples, a kilometre wide, over three by three degrees of Zimbabwe.
     fn clusters(count: usize) -> (Vec<u32>, Vec<f64>, Vec<f64>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::check;
 use crate::TrainingError;
-use crate::random::SplitMix64;
+use geocrop_model::random::SplitMix64;
 
 /// What keeps samples together, for messages.
 pub(super) struct Words {

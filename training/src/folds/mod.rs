@@ -11,7 +11,7 @@ pub use blocks::{Spatial, spatial};
 pub use grouped::grouped;
 
 use crate::TrainingError;
-use crate::random::SplitMix64;
+use geocrop_model::random::SplitMix64;
 
 /// What to say beside scores of samples without coordinates.
 pub const NO_COORDINATES: &str = "The samples carry no coordinates, so they could only be split at \

@@ -4,6 +4,7 @@
 //! [`Report::html`] the page. The page has no scripts and loads nothing. It follows the reader's
 //! light or dark scheme, fits a phone, and every plot has a description and a table.
 
+mod of;
 mod plots;
 mod svg;
 mod tables;
@@ -12,9 +13,9 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::area::AreaEstimate;
 use crate::evaluate::{Comparison, Evaluation, Figure};
 use crate::importance::Importance;
+use geocrop_assessment::AreaEstimate;
 use geocrop_model::drift::Drift;
 use svg::escape;
 

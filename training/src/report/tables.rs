@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::Report;
 use super::svg::escape;
-use crate::area::{AreaEstimate, Estimate};
 use crate::evaluate::{Comparison, Figure};
 use crate::importance::Importance;
+use geocrop_assessment::{AreaEstimate, ClassEstimate, Estimate};
 use geocrop_model::drift::{Change, Drift};
 
 /// A table from its header and rows. First column: what the row is about.
@@ -233,7 +233,7 @@ pub(super) fn area(area: &AreaEstimate) -> String {
             |estimate| format!("{:.3} \u{b1} {:.3}", estimate.value, estimate.half_width()),
         )
     };
-    let row = |class: &crate::area::ClassEstimate| {
+    let row = |class: &ClassEstimate| {
         vec![
             class.name.clone(),
             share(class.users_accuracy.as_ref()),
@@ -242,9 +242,8 @@ pub(super) fn area(area: &AreaEstimate) -> String {
     };
     let rows: Vec<_> = area.classes.iter().map(row).collect();
     let header = ["Class", "User's accuracy", "Producer's accuracy"];
-    let sentence = |class: &crate::area::ClassEstimate| {
-        format!("<li>{}: {}</li>\n", escape(&class.name), class.sentence())
-    };
+    let sentence =
+        |class: &ClassEstimate| format!("<li>{}: {}</li>\n", escape(&class.name), class.sentence());
     let sentences: String = area.classes.iter().map(sentence).collect();
     let accuracies = table(
         "Of the map, \u{b1} half of the 95 % interval",

@@ -1,11 +1,11 @@
 //! Pages of reports with two classes and with many, and with names that mean harm.
 
 use super::*;
-use crate::area::{Labelled, Unit, draw, estimate};
 use crate::evaluate::{Predictions, Resampling, compare, evaluate};
 use crate::importance::Loss;
-use crate::random::SplitMix64;
+use geocrop_assessment::{AreaError, Candidate, Labelled, Plan, Unit, draw, estimate};
 use geocrop_model::drift::Population;
+use geocrop_model::random::SplitMix64;
 
 const QUICK: Resampling = Resampling {
     replicates: 100,
@@ -35,17 +35,18 @@ fn predictions(classes: u32, skill: f32, seed: u64) -> Predictions {
 
 fn area() -> AreaEstimate {
     let names = ["not cropland", "cropland"].map(str::to_owned);
-    let plan = crate::area::Plan {
+    let plan = Plan {
         map: "cropland/2020".to_owned(),
         map_sha256: "5e1f".to_owned(),
         classes: names.to_vec(),
         strata: names.iter().map(|name| (name.clone(), 60)).collect(),
+        strata_of: None,
         pixel_area_m2: 1e6,
         seed: 1,
     };
     let pixels = (0..3000).map(|pixel: u64| {
         let class = usize::from(pixel.is_multiple_of(4));
-        Ok::<_, crate::area::AreaError>(crate::area::Candidate {
+        Ok::<_, AreaError>(Candidate {
             stratum: class,
             class,
             pixel,

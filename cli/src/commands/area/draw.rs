@@ -1,11 +1,11 @@
 //! `geocrop area draw`: the points, and the sheet for those who label them.
 
+use std::iter;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use geocrop_precompute::diff::{Map, Pixels};
+use geocrop_assessment::{Design, Plan, Sheet};
 use geocrop_store::publish::map_hash;
-use geocrop_training::area::{self, Candidate, Design, Plan, Point, Sheet};
 
 use super::Layer;
 use super::propose::Points;
@@ -33,8 +33,8 @@ pub(super) fn run(args: &AreaDraw, mut config: Config) -> Result<()> {
     }
     let layer = Layer::open(&args.wanted.layer, &config)?;
     let points = Points::of(&layer, &args.wanted)?;
-    let map = Map::from_store(&layer.store, &layer.name)?;
-    let mut pixels = map.pixels()?;
+    let map = layer.map()?;
+    let pixels = map.pixels()?;
     let names: Vec<&str> = pixels.classes().iter().map(|c| c.name.as_str()).collect();
     if !names
         .iter()
@@ -56,14 +56,19 @@ pub(super) fn run(args: &AreaDraw, mut config: Config) -> Result<()> {
             .zip(&points.proposal.points)
             .map(|(stratum, points)| (stratum.name.clone(), *points))
             .collect(),
+        strata_of: points.strata.of_map().map(str::to_owned),
         pixel_area_m2: pixels.grid().pixel_area_m2()?,
         seed: args.seed.unwrap_or_else(|| rand::random::<u32>().into()),
     };
-    let (design, drawn) = drawn(&plan, &mut pixels, &points.strata.of_class)?;
+    let mut candidates = points.strata.candidates(pixels)?;
+    let bar = Bar::start("draw points");
+    let drawn = geocrop_assessment::draw(&plan, iter::from_fn(|| candidates.next_at(&bar)));
+    bar.clear();
+    let (design, drawn) = drawn?;
     unchanged(&layer, &design)?;
 
     let numbers: Vec<u64> = drawn.iter().map(|point| point.candidate.pixel).collect();
-    let sheet = Sheet::new(&design, &drawn, &pixels.places(&numbers)?)?;
+    let sheet = Sheet::new(&design, &drawn, &candidates.map().places(&numbers)?)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     write(out, DESIGN, &sheet.design)?;
     write(out, KEY, &sheet.key)?;
@@ -71,33 +76,6 @@ pub(super) fn run(args: &AreaDraw, mut config: Config) -> Result<()> {
     write(out, SHEET, &sheet.csv)?;
     progress::print(&what_next(out, &design, drawn.len()));
     Ok(())
-}
-
-fn drawn(
-    plan: &Plan,
-    pixels: &mut Pixels<'_>,
-    stratum_of: &[usize],
-) -> Result<(Design, Vec<Point>)> {
-    /// Pixels between two looks at the clock.
-    const OFTEN: u64 = 1 << 20;
-    let bar = Bar::start("draw points");
-    let mut seen = 0_u64;
-    let candidates = std::iter::from_fn(|| {
-        let pixel = pixels.next()?;
-        if seen.is_multiple_of(OFTEN) {
-            bar.at(pixels.share(), "");
-        }
-        seen += 1;
-        let candidate = pixel.map(|pixel| Candidate {
-            stratum: stratum_of[pixel.class],
-            class: pixel.class,
-            pixel: pixel.number,
-        });
-        Some(candidate.map_err(anyhow::Error::from))
-    });
-    let drawn = area::draw(plan, candidates);
-    bar.clear();
-    drawn
 }
 
 /// Whether the pixels that were drawn from are all of those that the layer has, and still are.

@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result};
-use geocrop_training::area::{
-    Allocation, ClassStrata, Expected, Proposal, propose, propose_for_error,
-};
+use anyhow::Result;
+use geocrop_assessment::{Allocation, Expected, Proposal, propose, propose_for_error};
 use serde_json::json;
 
 use super::Layer;
+use super::strata::Strata;
 use crate::args::{AreaPropose, Wanted};
 use crate::commands::diff::number;
 use crate::config::{Config, Usage};
@@ -26,7 +25,7 @@ const Z: f64 = 1.96;
 
 /// How many points of which stratum.
 pub(super) struct Points {
-    pub(super) strata: ClassStrata,
+    pub(super) strata: Strata,
     pub(super) expected: Vec<Expected>,
     pub(super) proposal: Proposal,
 }
@@ -43,7 +42,8 @@ pub(super) fn run(args: &AreaPropose, mut config: Config) -> Result<()> {
             "map_sha256": layer.sha256,
             "points": points.proposal.total,
             "overall_se": points.proposal.overall_se,
-            "area_se": points.proposal.area_se,
+            "area_se": points.area_se(),
+            "strata_of": points.strata.of_map(),
             "strata": strata.map(|((stratum, points), se)| json!({
                 "name": stratum.name, "pixels": stratum.pixels, "points": points,
                 "expected_users_accuracy": stratum.users_accuracy, "users_se": se,
@@ -59,9 +59,9 @@ pub(super) fn run(args: &AreaPropose, mut config: Config) -> Result<()> {
 impl Points {
     /// The points that are wanted of a map.
     pub(super) fn of(layer: &Layer, wanted: &Wanted) -> Result<Self> {
-        let strata = ClassStrata::new(&layer.classes)
-            .with_context(|| format!("{} has no class of two pixels or more", layer.name))?;
+        let strata = Strata::of(layer, wanted.strata.as_ref())?;
         let mut expected: Vec<Expected> = strata
+            .strata
             .strata
             .iter()
             .map(|stratum| Expected {
@@ -73,9 +73,10 @@ impl Points {
         for (class, share) in &wanted.expect {
             let named = expected.iter_mut().find(|stratum| stratum.name == *class);
             let Some(stratum) = named else {
-                let names: Vec<&str> = strata.strata.iter().map(|s| s.name.as_str()).collect();
+                let names: Vec<&str> = expected.iter().map(|s| s.name.as_str()).collect();
+                let map = strata.of_map().unwrap_or("the map");
                 return Err(Usage(format!(
-                    "--expect {class}={share}: the map has no class '{class}'; it has {}",
+                    "--expect {class}={share}: {map} has no class '{class}'; it has {}",
                     names.join(", ")
                 ))
                 .into());
@@ -94,18 +95,36 @@ impl Points {
         })
     }
 
+    /// The standard error to expect of any class's area. Of other strata than its classes nobody knows which of them a class
+    /// lies in.
+    fn area_se(&self) -> Option<f64> {
+        let own = self.strata.of_map().is_none();
+        own.then_some(self.proposal.area_se)
+    }
+
     fn table(&self, layer: &Layer, wanted: &Wanted) -> String {
         let all: u64 = self.expected.iter().map(|stratum| stratum.pixels).sum();
         let names = self.expected.iter().map(|s| s.name.chars().count());
         let widest = names.max().unwrap_or(0).max(5);
-        let mut page = format!("Points to check of {}\n\n", layer.name);
+        let by = self.strata.of_map();
+        let by = by.map_or_else(String::new, |other| format!(", by the classes of {other}"));
+        let mut page = format!("Points to check of {}{by}\n\n", layer.name);
         let mut line = |words: std::fmt::Arguments<'_>| {
             // Writing to a string cannot fail.
             let _ = writeln!(page, "{words}");
         };
         line(format_args!(
             "{:widest$} {:>14} {:>8} {:>10} {:>8}  {:>14}",
-            "class", "pixels", "share", "expected", "points", "then known to"
+            if self.strata.of_map().is_some() {
+                "stratum"
+            } else {
+                "class"
+            },
+            "pixels",
+            "share",
+            "expected",
+            "points",
+            "then known to"
         ));
         let proposal = &self.proposal;
         let rows = self.expected.iter().zip(&proposal.points);
@@ -129,19 +148,35 @@ impl Points {
             plus_minus(proposal.overall_se)
         ));
         line(format_args!(
-            "\nTo expect, with 95 %: the share of the map that is right {}, the area of each class\n{} of the map or \
-             better. Rare classes get {LEAST} points first, the others by area.",
-            plus_minus(proposal.overall_se),
-            plus_minus(proposal.area_se)
+            "\nTo expect, with 95 %: the share of the map that is right {}.",
+            plus_minus(proposal.overall_se)
+        ));
+        let areas = self.area_se().map_or_else(
+            || {
+                "How well areas will be known depends on how the classes lie in these strata."
+                    .to_owned()
+            },
+            |se| {
+                format!(
+                    "The area of each class: {} of the map, or better.",
+                    plus_minus(se)
+                )
+            },
+        );
+        line(format_args!("{areas}"));
+        line(format_args!(
+            "Rare strata get {LEAST} points first, the others by area."
         ));
         if wanted.expect.len() < self.expected.len() {
             line(format_args!(
-                "Where nothing is said, {:.0} % of a class is expected to be right; say more with --expect CLASS=0.9.",
+                "Where nothing is said, {:.0} % of it is expected to be right; say more with --expect NAME=0.9.",
                 100.0 * EXPECTED
             ));
         }
+        let strata = wanted.strata.as_ref();
+        let strata = strata.map_or_else(String::new, |layer| format!(" --strata {layer}"));
         line(format_args!(
-            "\nNext: geocrop area draw {} --points {} --out DIR",
+            "\nNext: geocrop area draw {}{strata} --points {} --out DIR",
             wanted.layer, proposal.total
         ));
         page

@@ -117,6 +117,36 @@ pub enum AreaError {
         /// Of how many.
         points: usize,
     },
+    /// Another map that does not cover what the points stand for.
+    #[error(
+        "{map} has {pixels} pixels with a class, the points stand for {drawn}, and it has no class at {missing} of \
+         {points} points: they say nothing about a map of other land. Draw and label points of this map"
+    )]
+    OtherLand {
+        /// The other map.
+        map: String,
+        /// Its pixels.
+        pixels: u64,
+        /// Those of the map that the points were drawn from.
+        drawn: u64,
+        /// How many points it has no class at.
+        missing: usize,
+        /// Of how many.
+        points: usize,
+    },
+    /// Another map whose classes are not those of the labels.
+    #[error(
+        "{map} has the classes {found}, the points were labelled with {labels}: labels that have no class there say \
+         nothing about it"
+    )]
+    OtherClasses {
+        /// The other map.
+        map: String,
+        /// Its classes.
+        found: String,
+        /// Those of the labels.
+        labels: String,
+    },
     /// Points were added, removed or doubled.
     #[error(
         "the {file} has {found} points of stratum `{stratum}`, but {expected} were drawn; points must be neither \

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use geocrop_model::csv::quoted;
 use serde_json::json;
 
-use super::{AreaError, Design, Point};
+use crate::{AreaError, Design, Point};
 
 /// The files of a sample. Whoever knows what the map says is biased towards it, so that strata and
 /// map classes are in `key.csv`, which stays away from those who label.
@@ -27,7 +27,7 @@ impl Sheet {
     /// The header of `key.csv`.
     pub const KEY_COLUMNS: &str = "id,stratum,map_class,pixel";
 
-    /// Writes the files of what [`super::draw`] gave. `places` has the longitude and latitude, in degrees, of the
+    /// Writes the files of what [`crate::draw`] gave. `places` has the longitude and latitude, in degrees, of the
     /// centre of each point's pixel, in the order of `points`.
     ///
     /// # Panics

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AreaError;
-use crate::random::SplitMix64;
+use crate::AreaError;
+use geocrop_model::random::SplitMix64;
 
 /// What is known about how points were drawn; `design.json` beside the sheet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Design {
     pub classes: Vec<MapClass>,
     /// The strata, in the order of their numbers.
     pub strata: Vec<Stratum>,
+    /// The other map whose classes the strata are; none where they are those of the map itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strata_of: Option<String>,
     /// The area of a pixel in square metres; the map must be on an equal-area grid.
     pub pixel_area_m2: f64,
     /// The seed that drew the points.
@@ -67,6 +70,8 @@ pub struct Plan {
     pub classes: Vec<String>,
     /// Name of each stratum and how many points to draw from it.
     pub strata: Vec<(String, u32)>,
+    /// The other map whose classes they are, if they are not the map's own.
+    pub strata_of: Option<String>,
     /// The area of a pixel in square metres.
     pub pixel_area_m2: f64,
     /// The seed.
@@ -110,7 +115,7 @@ impl Design {
         Ok(design)
     }
 
-    pub(super) fn check(&self) -> Result<(), AreaError> {
+    pub(crate) fn check(&self) -> Result<(), AreaError> {
         if self.selection == Selection::Purposive {
             return Err(AreaError::Purposive);
         }
@@ -122,14 +127,15 @@ impl Design {
     }
 
     /// Hectares of a pixel.
-    pub(super) fn pixel_ha(&self) -> f64 {
+    pub(crate) fn pixel_ha(&self) -> f64 {
         self.pixel_area_m2 / 10_000.0
     }
 
     /// Whether the strata are the classes of the map, in the same order.
-    pub(super) fn strata_are_classes(&self) -> bool {
+    pub(crate) fn strata_are_classes(&self) -> bool {
         let strata = self.strata.iter().map(|stratum| &stratum.name);
-        strata.eq(self.classes.iter().map(|class| &class.name))
+        // Two maps of a recipe have classes of the same names.
+        self.strata_of.is_none() && strata.eq(self.classes.iter().map(|class| &class.name))
     }
 }
 
@@ -236,6 +242,7 @@ pub fn draw<E: From<AreaError>>(
             })
             .collect(),
         strata,
+        strata_of: plan.strata_of.clone(),
         pixel_area_m2: plan.pixel_area_m2,
         seed: plan.seed,
     };
@@ -252,6 +259,7 @@ mod tests {
             map_sha256: "5e1f".to_owned(),
             classes: vec!["other".to_owned(), "crop".to_owned()],
             strata: vec![("other".to_owned(), points), ("crop".to_owned(), points)],
+            strata_of: None,
             pixel_area_m2: 100.0,
             seed,
         }

@@ -1,8 +1,8 @@
 //! A map whose truth is known: the estimators are right on average and their intervals hold the
 //! truth as often as they say.
 
-use super::*;
-use crate::random::SplitMix64;
+use crate::*;
+use geocrop_model::random::SplitMix64;
 
 const TRIALS: u64 = 400;
 
@@ -57,6 +57,7 @@ fn holds(pixels: &[Candidate], truth: &[usize], strata: &[(&str, u32)], estimato
                 .iter()
                 .map(|(name, points)| ((*name).to_owned(), *points))
                 .collect(),
+            strata_of: None,
             pixel_area_m2: 10_000.0,
             seed,
         };

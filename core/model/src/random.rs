@@ -4,23 +4,24 @@
 /// The generator of Steele, Lea and Flood, "Fast splittable pseudorandom number generators"
 /// (OOPSLA 2014): a few lines that give the same numbers for ever, which no library promises.
 #[derive(Debug, Clone)]
-pub(crate) struct SplitMix64(u64);
+pub struct SplitMix64(u64);
 
 impl SplitMix64 {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The generator of a seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// The generator of one of many independent tasks under one seed, so that the tasks can run in
     /// any order.
-    pub(crate) fn stream(seed: u64, task: usize) -> Self {
+    pub fn stream(seed: u64, task: usize) -> Self {
         // Two rounds of mixing: states a fixed step apart would repeat one another's numbers.
         let mut of_seed = Self(seed);
         let mut of_task = Self(of_seed.next() ^ task as u64);
         Self(of_task.next())
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,12 +31,12 @@ impl SplitMix64 {
 
     /// A whole number from 0 to `bound` - 1. The high half of the product maps a number to a range;
     /// its bias is `bound` / 2^64.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
     /// Fisher and Yates.
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let pick = self.below(last + 1);
             items.swap(last, pick);

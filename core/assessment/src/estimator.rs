@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AreaError;
+use crate::AreaError;
 
 /// The deviate of a 95 % interval, as in Olofsson et al. 2014.
 const Z: f64 = 1.96;
@@ -22,7 +22,7 @@ impl Estimate {
         Z * self.se
     }
 
-    pub(super) fn times(self, factor: f64) -> Self {
+    pub(crate) fn times(self, factor: f64) -> Self {
         Self {
             value: self.value * factor,
             se: self.se * factor,

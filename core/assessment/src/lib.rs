@@ -6,6 +6,7 @@
 //! 1. [`ClassStrata`] takes the map's classes as strata; [`propose`] says how many points each of them needs.
 //! 2. [`draw`] draws them from the map's pixels; [`Sheet`] is what people label, blind to the map.
 //! 3. [`read_labels`] reads the filled sheet, [`estimate()`] turns it into areas and accuracies.
+//! 4. [`AnotherMap`] asks the same labels about a map that was made again.
 //!
 //! The estimators are those of Olofsson et al., "Good practices for estimating area and assessing
 //! accuracy of land change" (Remote Sensing of Environment 148, 2014), and, where strata and map
@@ -15,6 +16,7 @@
 //! the sample and are refused: no estimator can make up for it.
 
 mod allocation;
+mod another;
 mod design;
 mod error;
 mod estimate;
@@ -24,11 +26,12 @@ mod sheet;
 mod strata;
 
 pub use allocation::{Allocation, Expected, Proposal, propose, propose_for_error, sample_size};
+pub use another::AnotherMap;
 pub use design::{Candidate, Design, MapClass, Plan, Point, Selection, Stratum, draw};
 pub use error::AreaError;
 pub use estimate::{AreaEstimate, ClassEstimate, Estimator, Record, estimate};
 pub use estimator::{Estimate, OfClass, Shares, StratumCounts, olofsson, stehman};
-pub use labels::{Labelled, Unit, read_labels};
+pub use labels::{Labelled, Unit, read_labels, read_places};
 pub use sheet::Sheet;
 pub use strata::ClassStrata;
 

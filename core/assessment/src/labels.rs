@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use geocrop_model::csv::Records;
 
-use super::{AreaError, Design, Sheet};
+use crate::{AreaError, Design, MapClass, Sheet};
 
 const SHEET: &str = "label sheet";
 const KEY: &str = "key";
@@ -30,7 +30,7 @@ pub struct Unit {
 }
 
 /// Reads a filled `points.csv` with its `key.csv`. In the column `reference` stands the name of a
-/// class, in upper or lower case; rows without one are counted, and [`super::estimate()`] refuses them.
+/// class, in upper or lower case; rows without one are counted, and [`crate::estimate()`] refuses them.
 ///
 /// # Errors
 /// When a column is missing, a class unknown, or the points are not those that were drawn.
@@ -76,6 +76,31 @@ pub fn read_labels(sheet: &str, key: &str, design: &Design) -> Result<Labelled, 
     }
     all_there(SHEET, &counts, design)?;
     Ok(labelled)
+}
+
+/// Longitude and latitude, in degrees, of the points of a filled `points.csv`, in the order of its rows.
+///
+/// # Errors
+/// When a column is missing or a coordinate is no number.
+pub fn read_places(sheet: &str) -> Result<Vec<[f64; 2]>, AreaError> {
+    let rows = records(sheet, SHEET)?;
+    let columns = columns(&rows, SHEET, Sheet::COLUMNS, ["lon", "lat"])?;
+    let mut places = Vec::with_capacity(rows.len());
+    for (fields, row) in rows.iter().skip(1).zip(1..) {
+        let mut place = [0.0; 2];
+        for ((place, column), what) in place.iter_mut().zip(columns).zip(["lon", "lat"]) {
+            let found = at(fields, column);
+            *place = found.parse().map_err(|_| AreaError::Field {
+                file: SHEET,
+                row,
+                what,
+                found: found.to_owned(),
+                expected: "degrees, as they were written".to_owned(),
+            })?;
+        }
+        places.push(place);
+    }
+    Ok(places)
 }
 
 /// Stratum and map class of each id.
@@ -137,7 +162,12 @@ fn at(fields: &[String], column: usize) -> &str {
 }
 
 fn class(design: &Design, name: &str) -> Option<usize> {
-    let mut classes = design.classes.iter();
+    class_named(&design.classes, name)
+}
+
+/// The number of the class with a name, in upper or lower case.
+pub(crate) fn class_named(classes: &[MapClass], name: &str) -> Option<usize> {
+    let mut classes = classes.iter();
     classes.position(|class| class.name.to_lowercase() == name.to_lowercase())
 }
 
@@ -183,8 +213,8 @@ fn records(text: &str, file: &'static str) -> Result<Vec<Vec<String>>, AreaError
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Candidate, Plan, draw, estimate};
     use super::*;
+    use crate::{Candidate, Plan, draw, estimate};
 
     fn sample() -> (Design, Sheet) {
         let plan = Plan {
@@ -192,6 +222,7 @@ mod tests {
             map_sha256: "5e1f".to_owned(),
             classes: vec!["not cropland".to_owned(), "cropland".to_owned()],
             strata: vec![("plain, flat".to_owned(), 3), ("hills".to_owned(), 2)],
+            strata_of: None,
             pixel_area_m2: 100.0,
             seed: 5,
         };
@@ -237,6 +268,10 @@ mod tests {
         let geojson: serde_json::Value = serde_json::from_str(&sheet.geojson).unwrap();
         assert_eq!(geojson["features"].as_array().unwrap().len(), 5);
         assert!(sheet.key.contains("\"plain, flat\","), "{}", sheet.key);
+        assert_eq!(read_places(&sheet.csv).unwrap(), [[30.0, -18.0]; 5]);
+        let broken = sheet.csv.replacen("30.0000000", "30;0", 1);
+        let error = read_places(&broken).unwrap_err().to_string();
+        assert!(error.contains("row 1: found `30;0` as lon"), "{error}");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A map's classes as strata.
 
-use super::MapClass;
+use crate::MapClass;
 
 /// Which stratum the pixels of each class are in: one of their own, as far as the class is there.
 ///
 /// A class of fewer than two pixels can be no stratum, because one point has no standard error. Its pixel lies
-/// with those of the largest class; the strata differ from the classes then, which [`super::stehman`] allows.
+/// with those of the largest class; the strata differ from the classes then, which [`crate::stehman`] allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassStrata {
     /// Name and pixels of each stratum, in the order of the classes.

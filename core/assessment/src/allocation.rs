@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AreaError;
+use crate::AreaError;
 
 /// What is expected of a stratum before any point is labelled.
 #[derive(Debug, Clone, PartialEq)]

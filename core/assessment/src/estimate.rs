@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::estimator::{Estimate, OfClass, StratumCounts, olofsson, stehman};
-use super::{AreaError, Design, Labelled};
+use crate::estimator::{Estimate, OfClass, StratumCounts, olofsson, stehman};
+use crate::{AreaError, Design, Labelled, MapClass};
 
 /// Which paper's estimator was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +143,7 @@ pub fn estimate(design: &Design, labelled: &Labelled) -> Result<AreaEstimate, Ar
         stehman(&strata)?
     };
     let total_ha = design.strata.iter().map(|s| s.pixels).sum::<u64>() as f64 * design.pixel_ha();
-    let class = |(class, mapped): (&super::MapClass, _)| -> ClassEstimate {
+    let class = |(class, mapped): (&MapClass, _)| -> ClassEstimate {
         let of: &OfClass = mapped;
         ClassEstimate {
             name: class.name.clone(),
