@@ -96,6 +96,7 @@ pub(crate) struct Training {
     pub(crate) members: Vec<BTreeMap<String, Value>>,
     pub(crate) calibration: Value,
     pub(crate) class_weights: Value,
+    pub(crate) sample_weights: Option<[f32; 2]>,
     pub(crate) search: u64,
     pub(crate) seed: u64,
 }

@@ -146,6 +146,9 @@ pub struct TrainingCard {
     pub calibration: CalibrationMethod,
     /// What samples counted.
     pub class_weights: ClassWeights,
+    /// The least and the most that a sample's own weight was, if they had any. Figures count each sample once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_weights: Option<[f32; 2]>,
     /// Settings that were tried.
     pub search: usize,
     /// Seed of the folds and of the sampling.
@@ -284,6 +287,7 @@ impl Card {
             members: plan.members.clone(),
             calibration: plan.calibration,
             class_weights: plan.class_weights,
+            sample_weights: table.weight_range(),
             search: options.search,
             seed: options.seed,
         };

@@ -121,6 +121,7 @@ mod tests {
             values: vec![1.0, 2.0, 3.0, f32::NAN, 0.0, 0.0],
             labels: vec![0, 1, 0],
             groups: None,
+            weights: None,
             places: None,
             source: Source {
                 name: "t".to_owned(),

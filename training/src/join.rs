@@ -76,6 +76,16 @@ pub struct Joined {
     pub repeated: usize,
 }
 
+/// What stands in a column of the joined table: the field of a column of the batch, if it has one.
+#[derive(Debug, Clone, Copy)]
+enum Cell {
+    Field(Option<usize>),
+    /// What has no group is one of its own.
+    Group(Option<usize>),
+    /// What has no weight counts one.
+    Weight(Option<usize>),
+}
+
 /// A batch whose header was read.
 struct Open<'b> {
     batch: &'b str,
@@ -132,9 +142,12 @@ impl<'b> Open<'b> {
     }
 
     /// Class and features of a row as a number: the same for `1` and `1.000000`.
-    fn key(&self, wanted: &[Option<usize>], fields: &[String]) -> u128 {
+    fn key(&self, wanted: &[Cell], fields: &[String]) -> u128 {
         let mut hasher = Sha256::new();
-        for place in wanted.iter().flatten() {
+        for cell in wanted {
+            let Cell::Field(Some(place)) = cell else {
+                continue;
+            };
             if !matches!(Role::of(&self.columns[*place]), Role::Class | Role::Feature) {
                 continue;
             }
@@ -153,13 +166,14 @@ impl<'b> Open<'b> {
     }
 }
 
-/// Writes the tables of batches below each other, as CSV with the columns `Class`, `group`, `lon` and `lat` as far as there
-/// are any, and the features in the order of the first table. Returns what came of each batch.
+/// Writes the tables of batches below each other, as CSV with the columns `Class`, `group`, `weight`, `lon` and `lat` as far
+/// as there are any, and the features in the order of the first table. Returns what came of each batch.
 ///
 /// A row that an earlier batch has too is left out: in two folds of a cross-validation, a model would be asked about what it
 /// has learnt. Rows that are twice in one batch stay, as in a table that is read by itself.
 ///
-/// Where some rows belong together, a row of a batch without groups stands for itself. Places are kept when all have them:
+/// Where some rows belong together, a row of a batch without groups stands for itself, and where some have weights, one
+/// without counts one. Places are kept when all have them:
 /// half a table of places cannot be split by blocks of land.
 ///
 /// # Errors
@@ -180,6 +194,9 @@ pub fn join(batches: &[(&str, &Path)], to: &Path) -> Result<Vec<Joined>, JoinErr
     let grouped = opened
         .iter()
         .any(|batch| batch.place(Role::Group).is_some());
+    let weighted = opened
+        .iter()
+        .any(|batch| batch.place(Role::Weight).is_some());
     let placed = opened
         .iter()
         .all(|batch| batch.place(Role::Lon).is_some() && batch.place(Role::Lat).is_some());
@@ -190,22 +207,21 @@ pub fn join(batches: &[(&str, &Path)], to: &Path) -> Result<Vec<Joined>, JoinErr
     let mut out = BufWriter::new(File::create(to).map_err(failed)?);
     let mut header = vec!["Class".to_owned()];
     header.extend(grouped.then(|| "group".to_owned()));
+    header.extend(weighted.then(|| "weight".to_owned()));
     header.extend(["lon", "lat"].iter().filter(|_| placed).map(|&c| c.into()));
     header.extend(features.iter().map(|name| quoted(name)));
     writeln!(out, "{}", header.join(",")).map_err(failed)?;
     let mut known = HashSet::new();
     let mut given = Vec::new();
     for mut batch in opened {
-        let mut wanted = vec![batch.place(Role::Class)];
-        wanted.extend(features.iter().map(|name| batch.feature(name)));
-        if grouped {
-            wanted.insert(1, batch.place(Role::Group));
-        }
+        let mut wanted = vec![Cell::Field(batch.place(Role::Class))];
+        wanted.extend(grouped.then(|| Cell::Group(batch.place(Role::Group))));
+        wanted.extend(weighted.then(|| Cell::Weight(batch.place(Role::Weight))));
         if placed {
-            let at = 1 + usize::from(grouped);
-            wanted.insert(at, batch.place(Role::Lat));
-            wanted.insert(at, batch.place(Role::Lon));
+            wanted.push(Cell::Field(batch.place(Role::Lon)));
+            wanted.push(Cell::Field(batch.place(Role::Lat)));
         }
+        wanted.extend(features.iter().map(|name| Cell::Field(batch.feature(name))));
         let own = append(&mut batch, &wanted, &mut known, &mut out);
         given.push(own.map_err(|error| match error {
             Appending::Row(error) => error,
@@ -222,10 +238,10 @@ enum Appending {
     Out(std::io::Error),
 }
 
-/// Writes the columns of all rows that are not known; what has no group is one of its own. Then they are known as well.
+/// Writes the columns of all rows that are not known. Then they are known as well.
 fn append(
     batch: &mut Open<'_>,
-    wanted: &[Option<usize>],
+    wanted: &[Cell],
     known: &mut HashSet<u128>,
     out: &mut impl std::io::Write,
 ) -> Result<Joined, Appending> {
@@ -257,9 +273,12 @@ fn append(
         }
         own.push(key);
         joined.rows += 1;
-        let field = |place: &Option<usize>| match place {
-            Some(place) => quoted(fields[*place].trim()),
-            None => format!("{}/{}", batch.batch, joined.rows),
+        let field = |cell: &Cell| match cell {
+            Cell::Field(Some(place)) | Cell::Group(Some(place)) | Cell::Weight(Some(place)) => {
+                quoted(fields[*place].trim())
+            }
+            Cell::Group(None) => format!("{}/{}", batch.batch, joined.rows),
+            Cell::Field(None) | Cell::Weight(None) => String::new(),
         };
         let row: Vec<String> = wanted.iter().map(field).collect();
         writeln!(out, "{}", row.join(",")).map_err(Appending::Out)?;
@@ -340,6 +359,12 @@ mod tests {
             text,
             "Class,group,a\n0,\"f,1\",5\n1,second/1,6\n1,second/2,7\n"
         );
+        let (text, _) = joined(&[
+            ("first", "Class,a,weight\n0,5,0.5\n0,6,\n"),
+            ("second", "Class,a\n1,6\n"),
+        ])
+        .unwrap();
+        assert_eq!(text, "Class,weight,a\n0,0.5,5\n0,,6\n1,,6\n");
         let (text, _) = joined(&[
             ("first", "Class,lon,lat,a\n0,30,-17,5\n"),
             ("second", "Class,lat,lon,a\n1,-18,31,6\n"),

@@ -310,6 +310,7 @@ mod tests {
             values: vec![0.5; rows * card.features.len()],
             labels: held_out.truth.clone(),
             groups: None,
+            weights: None,
             places: None,
             source: Source {
                 name: "samples".to_owned(),

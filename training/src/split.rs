@@ -151,6 +151,7 @@ mod tests {
             values: vec![0.0; 40],
             labels: (0..40).map(|row| row % 2).collect(),
             groups,
+            weights: None,
             places,
             source: Source {
                 name: "t".to_owned(),

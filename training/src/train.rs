@@ -471,15 +471,23 @@ impl<'t> Task<'t> {
     }
 }
 
-/// What each sample counts, if not one each.
+/// What each sample counts, if not one each: as the table says, and so much more that all classes weigh the same if that is
+/// wanted.
 fn weights(table: &Table, weights: ClassWeights) -> Option<Vec<f32>> {
     match weights {
-        ClassWeights::Equal => None,
+        ClassWeights::Equal => table.weights.clone(),
         ClassWeights::Balanced => {
-            let rows = table.class_rows();
-            let even = table.rows as f32 / rows.len() as f32;
-            let of = |label: &u32| even / rows[*label as usize] as f32;
-            Some(table.labels.iter().map(of).collect())
+            let own = table.weights.clone();
+            let mut all = own.unwrap_or_else(|| vec![1.0; table.rows]);
+            let mut of_class = vec![0.0; table.classes()];
+            for (label, weight) in table.labels.iter().zip(&all) {
+                of_class[*label as usize] += *weight;
+            }
+            let even = of_class.iter().sum::<f32>() / of_class.len() as f32;
+            for (label, weight) in table.labels.iter().zip(&mut all) {
+                *weight *= even / of_class[*label as usize];
+            }
+            Some(all)
         }
     }
 }

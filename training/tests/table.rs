@@ -100,6 +100,17 @@ fn a_table_that_teaches_nothing_is_refused() {
 }
 
 #[test]
+fn weights_are_read_and_are_no_features() {
+    let table = read("Class,weight,a\n0,0.25,1\n1,,2\n").unwrap();
+    assert_eq!(table.names, ["a"]);
+    assert_eq!(table.weights, Some(vec![0.25, 1.0]));
+    assert_eq!(table.weight_range(), Some([0.25, 1.0]));
+    for wrong in ["0", "-1", "inf", "much"] {
+        refused(&format!("Class,weight,a\n0,{wrong},1\n1,1,2\n"), "above 0");
+    }
+}
+
+#[test]
 fn a_row_number_without_a_name_is_no_feature() {
     refused(
         ",Class,red\n0,1,0.5\n1,0,0.25\n",

@@ -28,6 +28,7 @@ fn bands(rows: usize, classes: u32) -> Table {
         values: values.collect(),
         labels,
         groups: None,
+        weights: None,
         places: None,
         source: Source {
             name: "bands".to_owned(),
@@ -73,6 +74,37 @@ fn two_classes_give_a_probability_and_a_card_that_counts_every_sample() {
     );
     assert_eq!(card.zone, "not stated", "nobody described this table");
     assert!(card.xgboost.split('.').count() == 3, "{}", card.xgboost);
+}
+
+#[test]
+fn samples_count_as_much_as_their_weights_in_training_and_once_in_the_figures() {
+    let mut table = bands(240, 2);
+    // Every other pair is labelled wrongly, by somebody who is trusted little.
+    let doubtful = |row: usize| row / 2 % 2 == 1;
+    for (row, label) in table.labels.iter_mut().enumerate() {
+        *label = if doubtful(row) { 1 - *label } else { *label };
+    }
+    let weight = |row| if doubtful(row) { 0.1 } else { 1.0 };
+    let right = |table: &Table| {
+        let trained = train(table, &options(), &|_, _| ()).unwrap();
+        let model = TreeEnsemble::from_slice(&trained.model_json).unwrap();
+        let mut scores = vec![0.0; table.rows];
+        model.predict_rows(&table.values, &mut scores).unwrap();
+        let said = scores.iter().enumerate();
+        let right = said.filter(|(row, score)| usize::from(**score > 0.5) == row % 2);
+        (right.count(), trained.card)
+    };
+    let (even, card) = right(&table);
+    assert_eq!(card.training.unwrap().sample_weights, None);
+    table.weights = Some((0..table.rows).map(weight).collect());
+    let (weighted, card) = right(&table);
+    assert!(weighted > 225 && weighted > even, "{weighted} {even}");
+    assert_eq!(card.training.unwrap().sample_weights, Some([0.1, 1.0]));
+    let accuracy = card.cross_validation.unwrap().accuracy.value;
+    assert!(
+        (0.4..0.6).contains(&accuracy),
+        "half of them are wrong: {accuracy}"
+    );
 }
 
 #[test]

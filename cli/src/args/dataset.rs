@@ -17,7 +17,7 @@ Examples:
 
 A file is CSV, GeoJSON (*.geojson, *.json) or GeoPackage (*.gpkg) with a class and a date (or period, or
 year); a CSV has columns lon and lat besides. `group` says what belongs together, `weight` how much a
-sample counts, and `note` is a note. A text that begins with `Class` and names of features is a
+sample counts in training, and `note` is a note. A text that begins with `Class` and names of features is a
 ready-made table, which is kept as it is. What is registered lies in the store under datasets/, where
 whoever reads the maps can read it too. The same samples again, in any format and order, change nothing.")]
     Add(Box<DatasetAdd>),

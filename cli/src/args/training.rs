@@ -12,7 +12,7 @@ use super::Places;
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Train {
-    /// Table of samples: a class, one column per feature, and perhaps `group`, `lon` and `lat`.
+    /// Table of samples: a class, one column per feature, and perhaps `group`, `weight`, `lon` and `lat`.
     #[arg(long, required_unless_present = "dataset", conflicts_with = "dataset")]
     pub(crate) data: Option<PathBuf>,
     /// Data set of the store to learn from instead: all its batches together, as they are now.

@@ -43,6 +43,8 @@ pub struct Plot {
     pub class: u8,
     /// What belongs together. The pixels of an area do in any case.
     pub group: Option<String>,
+    /// What each of its rows counts when a model is trained; 1 where nothing is said.
+    pub weight: Option<f32>,
     /// The period of which the imagery is taken.
     pub period: Period,
     /// Where it is.

@@ -146,16 +146,18 @@ impl Extracted {
         )
     }
 
-    /// Writes the rows as CSV: `Class`, `group` where something belongs together, `lon`, `lat`, `period`, and the features
-    /// in fewest digits that read back the same. A feature that is missing, such as the deviation of one observation,
+    /// Writes the rows as CSV: `Class`, `group` where something belongs together, `weight` where some plot has one, `lon`,
+    /// `lat`, `period`, and the features in fewest digits that read back the same. A feature that is missing, such as the deviation of one observation,
     /// leaves its field empty.
     pub fn write_csv(&self, mut to: impl Write) -> io::Result<()> {
         let is_grouped =
             |plot: &Plot| plot.group.is_some() || matches!(plot.place, PlotPlace::Area(_));
         // A column of groups that are single points would keep a trainer from blocks of land.
         let grouped = self.plots.iter().any(is_grouped);
+        let weighted = self.plots.iter().any(|plot| plot.weight.is_some());
         let group = if grouped { "group," } else { "" };
-        write!(to, "Class,{group}lon,lat,period")?;
+        let weight = if weighted { "weight," } else { "" };
+        write!(to, "Class,{group}{weight}lon,lat,period")?;
         for name in &self.features {
             write!(to, ",{}", quoted(name))?;
         }
@@ -166,6 +168,9 @@ impl Extracted {
             if grouped {
                 let name = plot.group.as_ref().unwrap_or(&plot.name);
                 write!(to, "{},", quoted(name))?;
+            }
+            if weighted {
+                write!(to, "{},", plot.weight.unwrap_or(1.0))?;
             }
             let [lon, lat] = row.lonlat;
             write!(to, "{lon},{lat},{}", plot.period)?;

@@ -40,6 +40,7 @@ fn point(name: &str, (lon, lat): (f64, f64)) -> Plot {
         name: name.to_owned(),
         class: 1,
         group: None,
+        weight: None,
         period: "2024".parse().unwrap(),
         place: PlotPlace::Point { lon, lat },
     }
@@ -132,6 +133,7 @@ fn an_area_takes_the_pixels_whose_centres_it_holds_and_keeps_them_together() {
     let bit = 1e-5;
     let area = Plot {
         place: PlotPlace::Area(square(west - bit, south - bit, east + bit, north + bit)),
+        weight: Some(0.25),
         ..point("fields/1", (0.0, 0.0))
     };
     let tiny = Plot {
@@ -168,15 +170,18 @@ fn an_area_takes_the_pixels_whose_centres_it_holds_and_keeps_them_together() {
         lines
             .next()
             .unwrap()
-            .starts_with("Class,group,lon,lat,period,blue_S1,"),
+            .starts_with("Class,group,weight,lon,lat,period,blue_S1,"),
         "{csv}"
     );
-    assert!(lines.next().unwrap().starts_with("1,fields/1,"), "{csv}");
+    assert!(
+        lines.next().unwrap().starts_with("1,fields/1,0.25,"),
+        "{csv}"
+    );
     let last = lines.last().unwrap();
-    assert!(last.starts_with("1,points/1,"), "{last}");
+    assert!(last.starts_with("1,points/1,1,"), "{last}");
     let read: Vec<f32> = last
         .split(',')
-        .skip(5)
+        .skip(6)
         .map(|v| v.parse().unwrap())
         .collect();
     assert_eq!(read, found.row(found.rows() - 1).1);

@@ -43,7 +43,7 @@ impl Report {
     }
 }
 
-fn facts(card: &Card) -> [(&'static str, String); 7] {
+fn facts(card: &Card) -> [(&'static str, String); 8] {
     let members = card.training.iter().flat_map(|training| &training.members);
     let members: Vec<String> = members
         .map(|member| {
@@ -54,6 +54,7 @@ fn facts(card: &Card) -> [(&'static str, String); 7] {
         })
         .collect();
     let scores = card.cross_validation.as_ref();
+    let weights = card.training.as_ref().and_then(|t| t.sample_weights);
     [
         ("Zone", card.zone.clone()),
         (
@@ -68,6 +69,14 @@ fn facts(card: &Card) -> [(&'static str, String); 7] {
             scores.map_or_else(String::new, |scores| scores.scheme.clone()),
         ),
         ("Models", members.join("; ")),
+        (
+            "Weights",
+            weights.map_or_else(String::new, |[least, most]| {
+                format!(
+                    "samples count {least} to {most} in training, and one each in these figures"
+                )
+            }),
+        ),
         (
             "Features",
             format!(

@@ -25,6 +25,8 @@ pub struct Table {
     pub labels: Vec<u32>,
     /// What samples belong together by, a polygon for instance; from a column `group`.
     pub groups: Option<Vec<u64>>,
+    /// What each sample counts when a model is trained, above 0; from a column `weight`, where an empty field is 1.
+    pub weights: Option<Vec<f32>>,
     /// Longitude and latitude of each sample in degrees; from columns `lon` and `lat`.
     pub places: Option<Vec<[f64; 2]>>,
     /// The file that this was read from.
@@ -43,8 +45,8 @@ pub struct Source {
 impl Table {
     /// Reads the text format of Digital Earth Africa (a header `# Class a b c`, then values
     /// separated by blanks) or CSV with a column `Class`. An empty field of a CSV and `nan` are
-    /// missing values. The columns `group`, `lon`, `lat`, `period` and `date` say what belongs
-    /// together, where it lies and when it was; they are no features.
+    /// missing values. The columns `group`, `weight`, `lon`, `lat`, `period` and `date` say what belongs
+    /// together, what it counts, where it lies and when it was; they are no features.
     ///
     /// # Errors
     /// What is wrong with the file, with its line and column.
@@ -77,6 +79,14 @@ impl Table {
             rows[*label as usize] += 1;
         }
         rows
+    }
+
+    /// The least and the most that a sample counts.
+    pub fn weight_range(&self) -> Option<[f32; 2]> {
+        let weights = self.weights.as_ref()?;
+        let ends = [f32::INFINITY, f32::NEG_INFINITY];
+        let wider = |[least, most]: [f32; 2], weight: &f32| [least.min(*weight), most.max(*weight)];
+        Some(weights.iter().fold(ends, wider))
     }
 
     /// All values with the columns in this order, row-major `[rows, names]`; every column if no names are given. Other

@@ -34,6 +34,8 @@ pub(crate) enum Role {
     Class,
     /// What belongs together.
     Group,
+    /// What a sample counts.
+    Weight,
     Lon,
     Lat,
     /// When a sample is from: for people.
@@ -46,6 +48,7 @@ impl Role {
         match column.to_ascii_lowercase().as_str() {
             "class" => Self::Class,
             "group" => Self::Group,
+            "weight" => Self::Weight,
             "lon" => Self::Lon,
             "lat" => Self::Lat,
             "period" | "date" => Self::When,
@@ -245,6 +248,7 @@ struct Rows {
     values: Vec<f32>,
     labels: Vec<u32>,
     groups: Vec<u64>,
+    weights: Vec<f32>,
     lon: Vec<f64>,
     lat: Vec<f64>,
     /// A number for each word that names a group.
@@ -263,6 +267,10 @@ impl Rows {
                 let next = self.numbers.len() as u64;
                 let number = *self.numbers.entry(field.to_owned()).or_insert(next);
                 self.groups.push(number);
+            }
+            Role::Weight => {
+                let weight = weight(field).ok_or("a weight: a finite number above 0")?;
+                self.weights.extend(wanted.then_some(weight));
             }
             Role::Lon => {
                 let lon = degrees(field, 180.0).ok_or("degrees from -180 to 180")?;
@@ -293,6 +301,7 @@ impl Rows {
             values: self.values,
             labels: self.labels,
             groups: (!self.groups.is_empty()).then_some(self.groups),
+            weights: (!self.weights.is_empty()).then_some(self.weights),
             places: both.then(|| places.map(|(lon, lat)| [*lon, *lat]).collect()),
             source,
         }
@@ -304,6 +313,15 @@ fn label(field: &str) -> Option<u32> {
     let number: f64 = field.parse().ok()?;
     // 254 classes are what a raster of bytes holds beside "no data".
     ((0.0..=253.0).contains(&number) && number.fract() == 0.0).then_some(number as u32)
+}
+
+/// Of whom nothing is said counts one.
+fn weight(field: &str) -> Option<f32> {
+    if field.is_empty() {
+        return Some(1.0);
+    }
+    let weight = field.parse().ok();
+    weight.filter(|weight: &f32| weight.is_finite() && *weight > 0.0)
 }
 
 fn value(field: &str) -> Option<f32> {

@@ -150,19 +150,12 @@ fn take(
     only: Option<Period>,
     plots: &mut Vec<Plot>,
 ) -> Result<()> {
-    let mut weighted = 0;
     for (sample, number) in samples.into_iter().zip(1..) {
         let (first, last) = days(&sample.time);
         let period = period_of(recipe, first, last).map_err(Usage)?;
         if only.is_none_or(|only| only == period) {
-            weighted += usize::from(sample.weight.is_some());
             plots.push(plot(sample, format!("{batch}/{number}"), period));
         }
-    }
-    if weighted > 0 {
-        progress::line(&format!(
-            "note: {weighted} samples of {batch} have weights, which stay in the data set: tables of features have none"
-        ));
     }
     Ok(())
 }
@@ -179,6 +172,7 @@ fn plot(sample: Sample, name: String, period: Period) -> Plot {
         name,
         class: sample.class,
         group: sample.group.map(Into::into),
+        weight: sample.weight,
         period,
         place,
     }

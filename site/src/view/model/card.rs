@@ -307,6 +307,12 @@ fn training(card: &Card) -> Vec<Fact> {
     if let Some(training) = &card.training {
         facts.push(fact("Calibration", plain(&training.calibration)));
         facts.push(fact("Weights of classes", plain(&training.class_weights)));
+        if let Some([least, most]) = training.sample_weights {
+            facts.push(fact(
+                "Weights of samples",
+                format!("{least} to {most} in training, one each in the figures"),
+            ));
+        }
         if training.search > 0 {
             facts.push(fact("Settings tried", format::count(training.search)));
         }
