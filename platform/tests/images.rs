@@ -322,6 +322,12 @@ fn the_compose_file_runs_what_the_manifests_run() {
             }
         }
     }
+    let may_change_tables = |name: &&String| {
+        let settings = &services[name.as_str()]["environment"];
+        settings.get("GEOCROP_DATABASE_OWNER_URL").is_some()
+    };
+    let owners: Vec<_> = services.keys().filter(may_change_tables).collect();
+    assert_eq!(owners, ["api"]);
     assert_eq!(budget["parts_mib"]["api"], 512);
     assert_eq!(text(&services["api"], "/mem_limit"), "512m");
     assert_eq!(text(&services["worker"], "/mem_limit"), "2g");
