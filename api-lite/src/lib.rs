@@ -26,6 +26,7 @@
 //! Every error is an `application/problem+json` document (RFC 9457). Workers, in the same process or in others,
 //! take runs from the queue and hand them to a [`Runner`]; this crate knows nothing of how a map is made.
 
+mod accepted;
 mod auth;
 mod connections;
 mod deliver;

@@ -14,11 +14,11 @@ use geocrop_store::{ContentHash, ContentType, Period, Slug, Store, layout};
 use serde_json::{Map, json};
 
 use crate::ApiState;
+use crate::accepted::parse_accepted;
 use crate::layers::cut::{self, Answer};
 use crate::layers::{Layer, Layers, statistics};
 use crate::objects::blocking;
 use crate::problem::Problem;
-use crate::routes::parse_accepted;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

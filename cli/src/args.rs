@@ -1,6 +1,7 @@
 //! The command line: one documented struct per command.
 
 mod area;
+mod budget;
 mod dataset;
 mod training;
 
@@ -9,8 +10,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::commands::Budget;
 pub(crate) use area::{Area, AreaDraw, AreaEstimate, AreaPropose, Wanted};
+pub(crate) use budget::Budget;
 pub(crate) use dataset::{
     Dataset, DatasetAdd, DatasetCheck, DatasetExtract, DatasetList, DatasetNamed, Reading,
 };

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use crate::ApiState;
+use crate::accepted::parse_accepted;
 use crate::problem::{Problem, ProblemDocument};
 use crate::request::Admin;
-use crate::routes::{parse_accepted, time};
+use crate::routes::time;
 
 /// Areas at most.
 const MOST: u32 = 10_000;

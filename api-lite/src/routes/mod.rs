@@ -19,7 +19,6 @@ use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 use chrono::{DateTime, SecondsFormat, Utc};
-use geocrop_raster::{Aoi, AoiError, AoiLimits};
 use geocrop_store::layout;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
@@ -94,16 +93,6 @@ fn among(origins: CorsLayer, routes: Router<ApiState>) -> Router<ApiState> {
     routes
         .method_not_allowed_fallback(method_not_allowed)
         .layer(origins)
-}
-
-/// The area of a job. What was accepted once is accepted for good, whatever limits hold by now.
-pub(crate) fn parse_accepted(text: &str) -> Result<Aoi, AoiError> {
-    let limits = AoiLimits {
-        max_bytes: usize::MAX,
-        max_vertices: usize::MAX,
-        max_area_km2: None,
-    };
-    Aoi::parse(text, "area", &limits)
 }
 
 /// What a worker without the API answers.

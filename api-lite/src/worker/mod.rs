@@ -22,9 +22,9 @@ use tracing::Instrument as _;
 pub(crate) use bell::lane;
 
 use self::bell::Bell;
+use crate::accepted::parse_accepted;
 use crate::metrics::StageClock;
 use crate::objects::blocking;
-use crate::routes::parse_accepted;
 use crate::{ApiState, JobRequest, Progress, RunFailure, RunOutcome, deliver};
 
 /// How often news is written, at most.

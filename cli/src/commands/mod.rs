@@ -25,7 +25,6 @@ mod zonal;
 use anyhow::Result;
 
 pub(crate) use diff::Differ;
-pub(crate) use precompute::Budget;
 
 use crate::args::{Args, Command, Data, Places, PlanCommand, Precompute, Site, User};
 use crate::config::Config;

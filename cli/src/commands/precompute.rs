@@ -6,7 +6,6 @@ mod run;
 mod table;
 mod tasks;
 
-pub(crate) use budget::Budget;
 pub(crate) use plan::plan;
 pub(crate) use run::{run, run_tasks};
 pub(crate) use table::{bytes, duration, table};

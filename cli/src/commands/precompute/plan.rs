@@ -9,11 +9,10 @@ use geocrop_precompute::{Cost, Engine, Plan, Progress, Rates, Task};
 use geocrop_source::Source;
 use serde_json::json;
 
-use super::budget::Budget;
 use super::engine_with;
 use super::table::{bytes, duration, peak_mb, table};
 use super::tasks::{self, List};
-use crate::args::Tasks;
+use crate::args::{Budget, Tasks};
 use crate::config::Config;
 use crate::progress::{self, Bar};
 
