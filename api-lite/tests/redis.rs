@@ -139,6 +139,7 @@ async fn a_tile_that_one_process_drew_is_not_drawn_by_another() {
         if sample(&two, hit).await.is_some() {
             break;
         }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(sample(&two, hit).await.is_some(), "it was found");
     assert_eq!(sample(&one, hit).await, None);
