@@ -30,7 +30,7 @@ pub struct Judgement {
 
 impl Judgement {
     /// A judgement by a rule that is stricter than that of a promotion by hand: every change of the model makes its maps
-    /// again, so what nobody looks at must be better, not only no worse. `against` is what
+    /// again, so what nobody looks at must be clearly better, not only no worse. `against` is what
     /// [`reasons_against`](crate::reasons_against) found.
     pub fn new(
         champion: Option<String>,
@@ -50,8 +50,10 @@ impl Judgement {
                 changes(found)
             ));
         }
+        // What is worse is among the reasons already.
         if let (Some(champion), Some(found)) = (&champion, &comparison)
-            && found.verdict == Verdict::WithinNoise
+            && found.verdict != Verdict::Worse
+            && !found.clearly_better
         {
             against.push(format!(
                 "it is not better than {champion} beyond noise on {} samples: {}",

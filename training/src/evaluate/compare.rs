@@ -20,6 +20,10 @@ pub struct Comparison {
     /// Worse if any deciding figure is worse beyond noise; else better if any is better; else
     /// within noise.
     pub verdict: Verdict,
+    /// Whether some deciding figure is better with an interval that is wide enough for all of them together to be wrong once
+    /// in twenty (Bonferroni). One of several 95 % intervals misses 0 more often than that.
+    #[serde(default)]
+    pub clearly_better: bool,
 }
 
 /// One figure of both models.
@@ -105,14 +109,18 @@ pub fn compare(
     let values = both(&weights);
     let (old, new) = (old.figures(&weights), new.figures(&weights));
 
+    let mut clearly_better = false;
+    let deciding = FIGURES.iter().filter(|(.., decides)| *decides).count() as f64;
     let differences: Vec<Difference> = FIGURES
         .iter()
         .enumerate()
         .filter(|(place, _)| values[*place].is_finite())
         .map(|(place, (figure, column, good, decides))| {
             let at = column.index(champion.classes);
-            let difference =
-                interval::percentile(values[place], replicates.iter().map(|row| row[place]));
+            let drawn = || replicates.iter().map(|row| row[place]);
+            let difference = interval::percentile(values[place], drawn());
+            let wide = interval::percentile_of(values[place], drawn(), 0.05 / deciding);
+            clearly_better |= *decides && verdict(wide, *good) == Verdict::Better;
             Difference {
                 figure: (*figure).to_owned(),
                 champion: old[at],
@@ -141,6 +149,7 @@ pub fn compare(
         resampling,
         differences,
         verdict,
+        clearly_better,
     })
 }
 

@@ -47,6 +47,15 @@ pub(super) fn wilson(hits: f64, trials: f64) -> Figure {
 /// A figure between the 2.5 and the 97.5 percentile of its replicates. Replicates in which it is
 /// not defined (a class was not drawn) are left out.
 pub(super) fn percentile(value: f64, replicates: impl Iterator<Item = f64>) -> Figure {
+    percentile_of(value, replicates, 0.05)
+}
+
+/// The same with another share of replicates outside of the interval.
+pub(super) fn percentile_of(
+    value: f64,
+    replicates: impl Iterator<Item = f64>,
+    outside: f64,
+) -> Figure {
     let mut sorted: Vec<f64> = replicates.filter(|value| value.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
     let at = |share: f64| -> f64 {
@@ -62,8 +71,8 @@ pub(super) fn percentile(value: f64, replicates: impl Iterator<Item = f64>) -> F
     };
     Figure {
         value,
-        low: at(0.025),
-        high: at(0.975),
+        low: at(outside / 2.0),
+        high: at(1.0 - outside / 2.0),
         interval: IntervalKind::Bootstrap,
     }
 }
