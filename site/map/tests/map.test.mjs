@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { build } from "esbuild";
 import { close, colour, DAM, missing, open, settle, site, VALLEY, WATER, where } from "./browser.mjs";
 
 const skip = missing;
@@ -90,6 +91,34 @@ test("a click explains the place by year, from files alone", { skip }, async () 
   await page.click(".place-close");
   assert.ok(await page.isHidden("#place"));
   await leave();
+});
+
+test("a place that is unlike all samples of the model is told so, and others are not", { skip }, async () => {
+  // The page's own reader of single pixels, to find a place of each kind in what was published.
+  const bundle = await build({ entryPoints: ["src/cog.ts"], bundle: true, format: "esm", write: false });
+  const { valueAt } = await import(`data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`);
+  const { layers } = await (await fetch(`${site}/map/layers.json`)).json();
+  const layer = layers.find((layer) => layer.rasters?.applicability && layer.synthetic);
+  const [west, south, east, north] = layer.bbox;
+  const found = {};
+  const steps = 300;
+  for (let i = 0; i < steps * steps && !(found.unlike && found.like); i++) {
+    const lng = west + ((east - west) * ((i % steps) + 0.5)) / steps;
+    const lat = south + ((north - south) * (Math.floor(i / steps) + 0.5)) / steps;
+    const value = await valueAt(`${site}/store/${layer.rasters.applicability}`, lng, lat);
+    if (value !== null) found[value > 100 ? "unlike" : "like"] ??= { lng, lat };
+  }
+  assert.ok(found.like && found.unlike, "the model's limit runs through the drawn land");
+  for (const [kind, said] of [["unlike", true], ["like", false]]) {
+    const { lng, lat } = found[kind];
+    const { page, leave } = await open(`#layer=${layer.recipe}/${layer.period}&at=17/${lat.toFixed(6)}/${lng.toFixed(6)}`);
+    await page.focus(".maplibregl-canvas");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#place .place-class");
+    const words = await page.locator("#place .place-group").first().innerText();
+    assert.equal(/unlike anything that the model learnt from/.test(words), said, words);
+    await leave();
+  }
 });
 
 test("Enter on the map explains the middle of it", { skip }, async () => {
