@@ -61,7 +61,7 @@ impl Points {
     pub(super) fn of(layer: &Layer, wanted: &Wanted) -> Result<Self> {
         let strata = Strata::of(layer, wanted.strata.as_ref())?;
         let mut expected: Vec<Expected> = strata
-            .strata
+            .parts
             .strata
             .iter()
             .map(|stratum| Expected {

@@ -12,7 +12,7 @@ const ELSEWHERE: &str = "no class";
 
 /// Strata with their pixels.
 pub(super) struct Strata {
-    pub(super) strata: ClassStrata,
+    pub(super) parts: ClassStrata,
     other: Option<Map>,
 }
 
@@ -21,7 +21,7 @@ impl Strata {
     pub(super) fn of(layer: &Layer, other: Option<&String>) -> Result<Self> {
         let Some(name) = other else {
             return Ok(Self {
-                strata: ClassStrata::new(&layer.classes).with_context(|| {
+                parts: ClassStrata::new(&layer.classes).with_context(|| {
                     format!("{} has no class of two pixels or more", layer.name)
                 })?,
                 other: None,
@@ -45,7 +45,7 @@ impl Strata {
             );
         }
         Ok(Self {
-            strata: ClassStrata::new(&counts)
+            parts: ClassStrata::new(&counts)
                 .with_context(|| format!("{} has no stratum of two pixels or more", layer.name))?,
             other: Some(other),
         })
@@ -60,7 +60,7 @@ impl Strata {
     pub(super) fn candidates<'a>(&'a self, pixels: Pixels<'a>) -> Result<Candidates<'a>> {
         Ok(Candidates {
             pixels: Stratified::new(pixels, self.other.as_ref())?,
-            stratum: &self.strata.of_class,
+            stratum: &self.parts.of_class,
         })
     }
 }
