@@ -67,7 +67,7 @@ async function start(app: HTMLElement): Promise<void> {
 
   const panel = document.getElementById("panel") ?? app.appendChild(element("aside", { id: "panel", "aria-label": "Layers" }));
   // One quiet line for what is amiss; the map goes on without it.
-  const status = element("p", { class: "quiet status", role: "status", id: "status" });
+  const status = element("p", { class: "quiet map-status", role: "status", id: "status" });
   const say = (words: string) => { if (status.textContent !== words) status.textContent = words; };
   panel.append(status);
   map.on("error", ({ error }) => say(`Some of the map cannot be read just now: ${error.message}`));

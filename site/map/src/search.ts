@@ -33,7 +33,7 @@ export class Search {
     onkeydown: (event: Event) => this.key(event as KeyboardEvent),
     onblur: () => this.close(),
   });
-  readonly root = element("div", { class: "field find" }, element("label", { for: "find" }, "Find a place"), this.input, this.list);
+  readonly root = element("div", { class: "field find-place" }, element("label", { for: "find" }, "Find a place"), this.input, this.list);
   private found: Place[] = [];
   private active = -1;
 

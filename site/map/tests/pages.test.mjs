@@ -163,6 +163,17 @@ test("without JavaScript the pages show what they have, and the map says what it
   await context.close();
 });
 
+test("the head of the map's page is that of all pages", { skip }, async () => {
+  const context = await profile();
+  const page = await context.newPage();
+  const parts = async (address) => {
+    await visit(page, address);
+    return page.evaluate(() => [...document.querySelectorAll(".top, .top nav li, .brand")].map((part) => [part.offsetTop, part.offsetHeight]));
+  };
+  assert.deepEqual(await parts("/map/"), await parts("/areas/"));
+  await context.close();
+});
+
 test("the first key leads past the navigation", { skip }, async () => {
   const context = await profile();
   const page = await context.newPage();
