@@ -48,7 +48,7 @@ pub(crate) struct Train {
     /// What the card says beyond figures, a TOML file like those in training/about.
     #[arg(long)]
     pub(crate) about: Option<PathBuf>,
-    /// Name of the model [default: as --about or a known table has it, else the data set's].
+    /// Name of the model [default: as --about or a known table has it, else that of the data set or the file].
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// Its version [default: as --about or a known table has it; for a data set the next number].

@@ -99,6 +99,30 @@ fn a_table_becomes_a_model_that_serves_although_mlflow_is_away() {
 }
 
 #[test]
+fn a_model_is_called_like_its_file_as_far_as_that_is_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (data, out) = (path("My_samples 2024.csv"), path("out"));
+    table(Path::new(&data));
+    let train = ["train", "--data", &data, "--out", &out, "--plan", "plain"];
+    for (wrong, reason) in [
+        (["--name", "My model"], "--name gives another"),
+        (["--model-version", "2/b"], "is no version"),
+    ] {
+        let (refused, well) = geocrop(folder, &[&train[..], &wrong].concat());
+        assert!(!well && refused.contains(reason), "{refused}");
+        assert!(!folder.join("out").exists(), "nothing was trained");
+    }
+    let (said, well) = geocrop(folder, &train);
+    assert!(well, "{said}");
+    let card: Value =
+        serde_json::from_slice(&fs::read(folder.join("out/card.json")).unwrap()).unwrap();
+    assert_eq!(card["name"], "my-samples-2024");
+    assert_eq!(card["data"]["name"], "My_samples 2024");
+}
+
+#[test]
 fn samples_that_cannot_be_learnt_from_are_refused_and_the_run_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -43,11 +43,9 @@ impl Samples {
         let known = || About::known(&table.source.sha256);
         let mut about = match words::given(args)? {
             Some(about) => about,
-            None => {
-                known()?.unwrap_or_else(|| About::unknown(&table.source.name, &table.source.sha256))
-            }
+            None => known()?.unwrap_or_else(|| words::of_file(&table.source)),
         };
-        words::named(&mut about, args);
+        words::named(&mut about, args)?;
         Ok(Found::New(Box::new(Self {
             table,
             about,
@@ -93,7 +91,7 @@ fn of_dataset(args: &Train, house: &House, name: &str) -> Result<Found> {
     };
     model.as_str().clone_into(&mut about.name);
     about.version = (newest.unwrap_or_default() + 1).to_string();
-    words::named(&mut about, args);
+    words::named(&mut about, args)?;
     progress::line(&format!(
         "{} version {}: {} samples of {} batch(es) for {}/{}",
         dataset.name,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use geocrop_samples::{BatchDocument, Dataset, short};
 use geocrop_store::{Slug, StoreError};
-use geocrop_training::{About, Card};
+use geocrop_training::{About, Card, Source};
 
 use crate::args::Train;
 use crate::config::Usage;
@@ -22,14 +22,44 @@ pub(super) fn given(args: &Train) -> Result<Option<About>> {
     Ok(Some(about))
 }
 
-/// Puts name and version over the description, where they were given.
-pub(super) fn named(about: &mut About, args: &Train) {
+/// Puts name and version over the description, where they were given. Both become parts of addresses: what cannot is refused
+/// before anything is trained.
+pub(super) fn named(about: &mut About, args: &Train) -> Result<()> {
     if let Some(name) = &args.name {
         about.name.clone_from(name);
     }
     if let Some(version) = &args.model_version {
         about.version.clone_from(version);
     }
+    let name: Result<Slug, StoreError> = about.name.parse();
+    name.map_err(|error| Usage(format!("the model's name: {error}; --name gives another")))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let version = &about.version;
+    if version.is_empty() || version.starts_with('.') || !version.chars().all(plain) {
+        return Err(Usage(format!(
+            "'{version}' is no version: a number, or letters, digits, '.', '-' and '_' such as 2024-b; --model-version gives another"
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+/// The description of a table that nobody described. Its model is called like the file, as far as that is a name.
+pub(super) fn of_file(table: &Source) -> About {
+    let mut about = About::unknown(&table.name, &table.sha256);
+    let letter = |c: char| match c.to_ascii_lowercase() {
+        c if c.is_ascii_alphanumeric() => c,
+        _ => '-',
+    };
+    let name: String = table
+        .name
+        .chars()
+        .map(letter)
+        .take(Slug::MAX_LENGTH)
+        .collect();
+    let name: Result<Slug, StoreError> = name.trim_matches('-').parse();
+    about.name = name.map_or_else(|_| "model".to_owned(), |name| name.to_string());
+    about
 }
 
 /// The model that a data set is for.
