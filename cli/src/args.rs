@@ -115,8 +115,10 @@ Examples:
   geocrop predict --model model.json --features X.npy --out P.npy
   geocrop predict --model cropland-southeast-africa --table plots.csv --out predicted.csv
 
-Other columns of a CSV, such as a plot's name, are copied. With --table, --model may also be a model of
-the store, with its version behind a slash or the one in production; *.json is read and written as JSON.")]
+A table is a CSV, or a text like those that models are trained on, with blanks between its fields.
+Its other columns, such as a plot's name, are copied. With --table, --model may also be a model of
+the store, with its version behind a slash or the one in production; *.json is read and written
+as JSON.")]
     Predict(Predict),
     /// Reduce a stack of scenes to its geometric median and deviations.
     #[command(after_help = "\
@@ -345,7 +347,7 @@ pub(crate) struct Predict {
     /// Features, float32 [rows, features]; NaN is missing.
     #[arg(long, required_unless_present = "table")]
     pub(crate) features: Option<PathBuf>,
-    /// Features with a header (*.csv), or as JSON instances (*.json); an empty field is missing.
+    /// Features with a header (CSV, or text with blanks between fields; empty or nan is missing), or JSON instances (*.json).
     #[arg(long, conflicts_with = "features")]
     pub(crate) table: Option<PathBuf>,
     /// Predictions: float32 [rows], or [rows, classes] for several outputs; a CSV or JSON with --table.

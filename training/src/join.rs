@@ -6,9 +6,10 @@ use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use geocrop_model::csv::{CsvError, quoted};
+use geocrop_model::rows::Rows;
 use sha2::{Digest as _, Sha256};
 
-use crate::table::{Records, Role};
+use crate::table::Role;
 
 /// Why tables do not become one.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +90,7 @@ enum Cell {
 /// A batch whose header was read.
 struct Open<'b> {
     batch: &'b str,
-    rows: Records<BufReader<File>>,
+    rows: Rows<BufReader<File>>,
     columns: Vec<String>,
 }
 
@@ -100,21 +101,8 @@ impl<'b> Open<'b> {
             source,
         };
         let file = File::open(path).map_err(|error| wrong(error.into()))?;
-        let mut rows = Records::new(BufReader::new(file)).map_err(|error| wrong(error.into()))?;
-        let mut columns = rows
-            .next()
-            .map_err(wrong)?
-            .map_or_else(Vec::new, |row| row.1);
-        // `# Class a b`, `#Class a b` and `Class,a,b` are all in use.
-        if let Some(first) = columns.first_mut() {
-            *first = first
-                .trim_start_matches(['\u{feff}', '#'])
-                .trim()
-                .to_owned();
-        }
-        if columns.first().is_some_and(String::is_empty) {
-            columns.remove(0);
-        }
+        let mut rows = Rows::new(BufReader::new(file)).map_err(|error| wrong(error.into()))?;
+        let columns = rows.header().map_err(wrong)?.unwrap_or_default();
         let opened = Self {
             batch,
             rows,

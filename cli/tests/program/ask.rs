@@ -195,6 +195,19 @@ fn a_table_gets_the_classes_of_a_model_in_the_store() {
         "{made}"
     );
     assert_eq!(made.lines().count(), 3);
+
+    // The same with blanks, as samples are published.
+    let missing = vec!["nan"; names.len()].join(" ");
+    let text = format!(
+        "# plot {}\nA {}\nB {missing}\n",
+        names.join(" "),
+        row.join(" ")
+    );
+    std::fs::write(&table, text).unwrap();
+    let output = geocrop(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), made);
+
     std::fs::write(&table, "plot\nA\n").unwrap();
     let output = geocrop(&args);
     assert_eq!(output.status.code(), Some(1));

@@ -10,6 +10,7 @@
 //! - [`applicability`], [`drift`]: where a model may be used, and whether imagery is like what it learnt from.
 //! - [`instances`]: what is asked of a model, and what it answers, as JSON.
 //! - [`csv`]: the same, and samples, as comma-separated values.
+//! - [`rows`]: tables of either form that samples are published in.
 //! - [`random`]: numbers that a seed gives again, for ever and everywhere.
 //!
 //! Nothing here opens any file but a model.
@@ -42,6 +43,7 @@ pub mod features;
 pub mod instances;
 pub mod legend;
 pub mod random;
+pub mod rows;
 pub mod tensor_bundle;
 pub mod trees;
 

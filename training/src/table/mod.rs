@@ -1,7 +1,7 @@
 //! Tables of samples: one class and one value per feature in each row.
 
+mod hashed;
 mod read;
-mod records;
 
 use std::path::Path;
 
@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::TrainingError;
 pub use read::ReadOptions;
 pub(crate) use read::Role;
-pub(crate) use records::Records;
 
 /// Samples to learn from.
 #[derive(Debug, Clone, PartialEq)]

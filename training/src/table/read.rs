@@ -6,8 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use geocrop_model::csv::CsvError;
+use geocrop_model::rows::Rows;
 
-use super::records::{Hashed, Records};
+use super::hashed::Hashed;
 use super::{Source, Table};
 use crate::TrainingError;
 use geocrop_model::random::SplitMix64;
@@ -96,14 +97,14 @@ impl Reader<'_> {
         }
     }
 
-    fn records<R: BufRead>(&self, input: R) -> Result<Records<R>, TrainingError> {
-        Records::new(input).map_err(|error| self.broken(error.into()))
+    fn records<R: BufRead>(&self, input: R) -> Result<Rows<R>, TrainingError> {
+        Rows::new(input).map_err(|error| self.broken(error.into()))
     }
 
     /// The columns, and how many rows there are below them.
     fn count(&self, input: impl BufRead) -> Result<(Vec<(String, Role)>, usize), TrainingError> {
         let mut records = self.records(input)?;
-        let Some((_, header)) = records.next().map_err(|e| self.broken(e))? else {
+        let Some(header) = records.header().map_err(|e| self.broken(e))? else {
             return Err(TrainingError::Empty {
                 path: self.path.to_owned(),
                 found: "nothing in it",
@@ -124,10 +125,10 @@ impl Reader<'_> {
         input: impl BufRead,
         columns: &[(String, Role)],
         mut wants: impl FnMut(usize, usize) -> bool,
-    ) -> Result<Rows, TrainingError> {
+    ) -> Result<Kept, TrainingError> {
         let mut records = self.records(input)?;
         records.next().map_err(|e| self.broken(e))?;
-        let mut rows = Rows::default();
+        let mut rows = Kept::default();
         let mut row = 0;
         while let Some((line, fields)) = records.next().map_err(|e| self.broken(e))? {
             if fields.len() != columns.len() {
@@ -156,17 +157,7 @@ impl Reader<'_> {
     }
 
     /// The columns and what they hold.
-    fn columns(&self, mut header: Vec<String>) -> Result<Vec<(String, Role)>, TrainingError> {
-        if let Some(first) = header.first_mut() {
-            let bare = first.trim_start_matches('\u{feff}').trim_start();
-            let name = bare.strip_prefix('#').unwrap_or(bare);
-            if bare == "#" {
-                header.remove(0);
-            } else {
-                *first = name.to_owned();
-            }
-        }
-        let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
+    fn columns(&self, names: Vec<String>) -> Result<Vec<(String, Role)>, TrainingError> {
         if let Some(place) = names.iter().position(String::is_empty) {
             return Err(TrainingError::UnnamedColumn {
                 path: self.path.to_owned(),
@@ -244,7 +235,7 @@ impl Reader<'_> {
 
 /// What was read so far.
 #[derive(Default)]
-struct Rows {
+struct Kept {
     values: Vec<f32>,
     labels: Vec<u32>,
     groups: Vec<u64>,
@@ -255,7 +246,7 @@ struct Rows {
     numbers: BTreeMap<String, u64>,
 }
 
-impl Rows {
+impl Kept {
     /// Takes a field of a row that is wanted, or says what it should have been.
     fn take(&mut self, field: &str, role: Role, wanted: bool) -> Result<(), &'static str> {
         match role {

@@ -1,6 +1,6 @@
 //! Predictions for a table of rows, in batches: as CSV with a header, or as JSON instances.
 //!
-//! A CSV needs one column for each feature, named as the model names it and in any order; other columns (an identifier,
+//! A CSV, or a table with blanks between its fields, needs one column for each feature, named as the model names it and in any order; other columns (an identifier,
 //! a place) are copied into the result. An empty field, `NaN`, `NA` and `null` are missing values.
 
 mod answers;
@@ -8,8 +8,8 @@ mod error;
 
 use std::io::{BufRead, Read as _, Write};
 
-use geocrop_model::csv::Records;
 use geocrop_model::instances::{Limits, Takes, parse};
+use geocrop_model::rows::Rows;
 
 pub use error::TableError;
 pub use geocrop_model::csv::CsvError;
@@ -107,7 +107,7 @@ struct Columns {
 
 impl Columns {
     fn of(header: &[String], model: &LoadedModel) -> Result<Self, TableError> {
-        let names: Vec<String> = header.iter().map(|n| n.trim().to_owned()).collect();
+        let names = header.to_vec();
         for (at, name) in names.iter().enumerate() {
             if names[..at].contains(name) {
                 return Err(TableError::Twice { name: name.clone() });
@@ -144,9 +144,9 @@ fn rows(
     options: &TableOptions,
     progress: &Progress,
 ) -> Result<(), TaskError> {
-    let mut records = Records::new(input);
-    let (_, header) = records
-        .next()
+    let mut records = Rows::new(input).map_err(io("input"))?;
+    let header = records
+        .header()
         .map_err(TableError::from)?
         .ok_or(TableError::Empty)?;
     let columns = Columns::of(&header, writer.model)?;
