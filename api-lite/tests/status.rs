@@ -102,6 +102,13 @@ async fn a_part_that_goes_down_and_comes_back_is_told_and_counted() {
     publish(&place);
     let server = place.start().await;
     let before = until(&server, "store", "up").await;
+    // What is newest is read after the parts were looked at.
+    for _ in 0..1000 {
+        if status(&server).await["newest_scene"]["id"] == "late" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     std::fs::rename(place.path("store"), place.path("elsewhere")).unwrap();
     let down = until(&server, "store", "down").await;
     assert_eq!(down["detail"], "It is not there.");

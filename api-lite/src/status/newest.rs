@@ -108,10 +108,19 @@ struct Asset {
 }
 
 impl Seen {
-    /// The same, brought up to date; or as it was with what went wrong.
-    pub(super) fn refreshed(self, store: &Store) -> (Self, Option<StoreError>) {
+    /// The same, brought up to date; or as it was with what went wrong. A store that is not `there` afterwards went away while it
+    /// was read, and then it looked empty.
+    pub(super) fn refreshed(
+        self,
+        store: &Store,
+        there: impl Fn(&Store) -> bool,
+    ) -> (Self, Option<StoreError>) {
         match self.read(store) {
             Ok(None) => (self, None),
+            Ok(Some(_)) if !there(store) => {
+                let key = layout::catalog().to_owned();
+                (self, Some(StoreError::NotFound { key }))
+            }
             Ok(Some(now)) => (now, None),
             Err(error) => (self, Some(error)),
         }

@@ -220,7 +220,7 @@ async fn tiles(state: &ApiState, seen: &mut Seen) -> Found {
             let key = layout::catalog().to_owned();
             return Ok((before, Some(Err(StoreError::NotFound { key }))));
         }
-        let (seen, error) = before.refreshed(store);
+        let (seen, error) = before.refreshed(store, is_there);
         let start = match (error, seen.tiles.as_deref()) {
             (Some(error), _) => Some(Err(error)),
             (None, Some(key)) => Some(store.get_range(key, 0..TILES_MAGIC.len() as u64, None)),
